@@ -1,0 +1,85 @@
+//! What the pure rooms cost: deciding a batch of reservations, and reading and pricing a request. No I/O is measured here.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use ledger_book::{Account, Book, apply};
+use ledger_contract::{
+    AccountId, ApiKeyId, Credits, GenerationId, HolderId, MediaKind, MicroUsd, Plan, Provider, Timestamp,
+    command::{Command, Reserve},
+    generation::AttemptStart,
+};
+use proxy_normalize::{Catalogue, canonical, price};
+use uuid::Uuid;
+
+/// As many as one busy transaction gathers. At least six accounts share it: a plan has a cap on what runs at once.
+const BATCH: u128 = 1_024;
+const NOW: Timestamp = Timestamp(1_779_874_860_123);
+
+fn deciding(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("book/reserve");
+    group.throughput(Throughput::Elements(u64::try_from(BATCH).unwrap()));
+    for accounts in [8, 128] {
+        let commands: Vec<Command> = (0..BATCH).map(|index| reserve(index % accounts, index)).collect();
+        group.bench_function(format!("{BATCH} over {accounts} accounts"), |bencher| {
+            let book = || book(accounts);
+            bencher.iter_batched(book, |mut book| apply(&mut book, black_box(&commands), NOW), BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
+fn reading(criterion: &mut Criterion) {
+    let catalogue = Catalogue::embedded().unwrap();
+    let model = catalogue.model("bfl/flux-schnell").unwrap();
+    let body =
+        br#"{"generation_prompt":"a baby seal on an ice floe","generation_ratio":"1:1","generation_output_number":2}"#;
+    criterion.bench_function("normalize/read and price a request", |bencher| {
+        bencher.iter(|| {
+            let request = canonical(model, black_box(body)).unwrap();
+            price(model, &request).unwrap()
+        });
+    });
+}
+
+fn book(accounts: u128) -> Book {
+    let mut book = Book::default();
+    for account in 0..accounts {
+        book.load_account(Account {
+            account_id: AccountId(Uuid::from_u128(account)),
+            plan: Plan::Enterprise,
+            balance: Credits::MAX,
+            reserved: Credits::ZERO,
+            in_flight: 0,
+            generations_total: 0,
+            generations_ever: 0,
+        });
+    }
+    book
+}
+
+fn reserve(account: u128, index: u128) -> Command {
+    Command::Reserve(Reserve {
+        account_id: AccountId(Uuid::from_u128(account)),
+        apikey_id: ApiKeyId(Uuid::from_u128(account)),
+        generation_id: GenerationId(Uuid::from_u128(1_000_000 + index)),
+        amount: Credits(3),
+        model: "bfl/flux-schnell".to_owned(),
+        kind: MediaKind::Image,
+        request: serde_json::Map::new(),
+        provider_order: vec![Provider::Replicate, Provider::Fal],
+        deadline_at: NOW.plus_ms(300_000),
+        claim: None,
+        first_attempt: AttemptStart {
+            provider: Provider::Replicate,
+            native_model: "black-forest-labs/flux-schnell".to_owned(),
+            estimated_cost: MicroUsd(3_000),
+            simulated: true,
+        },
+        holder: HolderId(Uuid::from_u128(7)),
+    })
+}
+
+criterion_group!(benches, deciding, reading);
+criterion_main!(benches);

@@ -1,0 +1,32 @@
+//! The observatory: reads attempt facts, ranks providers, publishes hints. It commands nobody, and nobody waits for it:
+//! when it is away, rankings age out to the static order. Reason to exist: **(h)** it keeps Polars in.
+//!
+//! | room | does |
+//! |---|---|
+//! | [`config`] | what the operator decides |
+//! | [`source`] | the one view query, incremental, with a bounded memory |
+//! | [`csv`] | the same facts from a file |
+//! | [`frame`] | names and types of the columns, the window they are read in |
+//! | [`rank`] | the documented policy, a pure function of a frame |
+//! | [`publish`], [`lease`] | hints out: Redis or one file, one job at a time |
+//! | [`run`] | passes in a circle, or one of them |
+//! | [`metrics`], [`operator`] | what an operator sees |
+//!
+//! Simulated attempts count like all others: a stack that simulates everything shows the same circle as a real one, and
+//! a stack with real providers simulates only what its operator names.
+
+mod apart;
+pub mod config;
+pub mod csv;
+pub mod frame;
+pub mod lease;
+pub mod metrics;
+pub mod operator;
+pub mod publish;
+pub mod rank;
+pub mod run;
+pub mod source;
+
+pub use config::Config;
+pub use rank::RankedModel;
+pub use run::{rank_file, run_once, serve};

@@ -1,0 +1,129 @@
+//! Everything that can be asked of a database, as one list. One enum, no trait: the variants are known.
+
+use ledger_contract::{
+    AccountId, ApiKeyId, GenerationId, HolderId, Plan, Timestamp,
+    access::{Account, ApiKey, KeyCandidate},
+    command::{Answer, Claim, Command},
+    generation::OpenGeneration,
+    wire::{AuditReport, LedgerEntry, ReplayAnswer, RequestCounts},
+};
+
+use crate::{
+    error::StoreError,
+    read::{AccountProfile, GenerationPage, GenerationRow, Rotation, SweptOutputs, Usage},
+    sqlite::Sqlite,
+};
+
+/// How long past its deadline an open generation of a gone holder waits before recovery ends it, milliseconds: the
+/// one who takes it over shall be the one to end it.
+pub const OVERDUE_GRACE_MS: i64 = 30_000;
+
+/// The database of the book. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// One file, one writer.
+    Sqlite(Sqlite),
+}
+
+impl Store {
+    /// Opens `sqlite://PATH`, creating file and schema where they are missing.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Ok(Self::Sqlite(Sqlite::open(url).await?))
+    }
+
+    /// Closes every connection; later calls are [`StoreError::Unavailable`]. Not needed for durability: a commit that
+    /// was answered is on disk.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+        }
+    }
+}
+
+macro_rules! every_store {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl Store {
+            $($(#[$doc])*
+            pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
+                match self {
+                    Self::Sqlite(sqlite) => sqlite.$name($($arg),*).await,
+                }
+            })*
+        }
+    };
+}
+
+every_store! {
+    /// Decides a batch and writes what came of it, in one transaction. One answer per command, in order. On an error
+    /// nothing of the batch happened.
+    fn apply(commands: &[Command], now: Timestamp) -> Vec<Answer>;
+    /// Whether the database answers: one read and one empty write transaction.
+    fn ping() -> ();
+
+    /// Makes an account with a balance of zero whatever `account` says: credits come by an `Add` command.
+    fn create_account(account: &Account, now: Timestamp) -> ();
+    /// Every account, oldest first.
+    fn accounts() -> Vec<Account>;
+    /// One account.
+    fn account(account_id: AccountId) -> Option<AccountProfile>;
+    /// Moves an account to another plan; `None` if there is no such account.
+    fn set_plan(account_id: AccountId, plan: Plan, now: Timestamp) -> Option<Account>;
+
+    /// Stores a key with the hash of its secret.
+    fn insert_key(key: &ApiKey, hash: &str) -> ();
+    /// An account's keys, oldest first.
+    fn keys(account_id: AccountId) -> Vec<ApiKey>;
+    /// One key.
+    fn key(apikey_id: ApiKeyId) -> Option<ApiKey>;
+    /// Every key with this prefix, whatever its state, with its account's plan.
+    fn find_keys(prefix: &str) -> Vec<KeyCandidate>;
+    /// Renames a key; the key as it is now, or `None` if there is none.
+    fn rename_key(apikey_id: ApiKeyId, name: &str) -> Option<ApiKey>;
+    /// Stops a key for good; the key as it is now, or `None` if there is none.
+    fn revoke_key(apikey_id: ApiKeyId) -> Option<ApiKey>;
+    /// Removes a key; the key as it was, or `None` if there is none.
+    fn delete_key(apikey_id: ApiKeyId) -> Option<ApiKey>;
+    /// Puts `new` in place of `old`, which works on until `grace_ends_at` or its own expiry. `new.created_at` is now.
+    fn rotate_key(old: ApiKeyId, grace_ends_at: Timestamp, new: &ApiKey, hash: &str) -> Rotation;
+    /// Notes when keys authenticated; never moves a time back.
+    fn touch_keys(uses: &[(ApiKeyId, Timestamp)]) -> ();
+
+    /// The holder lives until `expires_at` at least.
+    fn renew_lease(holder: HolderId, expires_at: Timestamp) -> ();
+    /// Every holder of an open generation lives until `expires_at` at least: at start and after an outage.
+    fn renew_all_leases(expires_at: Timestamp) -> ();
+    /// Hands over `processing` generations whose holder's lease ran out or never was, oldest first. Asking is a sign
+    /// of life: the asker's own lease runs anew.
+    fn take_leases(holder: HolderId, limit: u32, now: Timestamp) -> Vec<OpenGeneration>;
+    /// `pending` generations of gone holders, oldest first.
+    fn abandoned(limit: u32, now: Timestamp) -> Vec<GenerationId>;
+    /// Open generations of gone holders, more than [`OVERDUE_GRACE_MS`] past their deadline, oldest first.
+    fn overdue(limit: u32, now: Timestamp) -> Vec<GenerationId>;
+    /// One generation, if it is open.
+    fn open_generation(generation_id: GenerationId) -> Option<OpenGeneration>;
+    /// How many generations are open.
+    fn open_generations() -> u64;
+
+    /// One record of this account.
+    fn generation(account_id: AccountId, generation_id: GenerationId) -> Option<GenerationRow>;
+    /// Records of this account, newest first.
+    fn generations(account_id: AccountId, limit: u32, offset: u64) -> GenerationPage;
+    /// What an idempotency key answers now, without claiming it.
+    fn find_replay(account_id: AccountId, claim: &Claim, now: Timestamp) -> ReplayAnswer;
+    /// Entries of this account, newest first.
+    fn entries(account_id: AccountId, limit: u32, offset: u64) -> Vec<LedgerEntry>;
+    /// What this account used since then.
+    fn usage(account_id: AccountId, since: Timestamp) -> Usage;
+
+    /// Counts a report of answered requests, once per report id.
+    fn count_requests(counts: &RequestCounts, now: Timestamp) -> ();
+    /// Files whose time is over and that are not marked swept, soonest expired first.
+    fn expired_outputs(now: Timestamp, limit: u32) -> Vec<SweptOutputs>;
+    /// Marks these generations' files as gone.
+    fn mark_swept(generation_ids: &[GenerationId]) -> ();
+    /// Forgets expired idempotency keys, report ids older than a day and leases of long gone holders.
+    fn sweep_keys(now: Timestamp) -> ();
+
+    /// Proves the book in one read transaction, in bounded memory.
+    fn audit() -> AuditReport;
+}

@@ -1,0 +1,47 @@
+//! A store that loads and persists for every batch answers like a book that never leaves memory.
+
+use ledger_book::{Account, Book, apply};
+use ledger_contract::{Credits, Plan};
+use proptest::prelude::*;
+
+use crate::{
+    commands::{NOW, account, any_command},
+    database::Database,
+};
+
+fn book_in_memory() -> Book {
+    let mut book = Book::default();
+    for n in [1, 2] {
+        book.load_account(Account {
+            account_id: account(n),
+            plan: Plan::Starter,
+            balance: Credits::ZERO,
+            reserved: Credits::ZERO,
+            in_flight: 0,
+            generations_total: 0,
+            generations_ever: 0,
+        });
+    }
+    book
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_answers_like_the_book_and_stays_clean(
+        batches in proptest::collection::vec(proptest::collection::vec(any_command(), 1..8), 1..25)
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let database = Database::new().await;
+            let mut book = book_in_memory();
+            for (step, batch) in batches.iter().enumerate() {
+                let now = NOW.plus_ms(i64::try_from(step).unwrap());
+                let answers = database.store.apply(batch, now).await.unwrap();
+                assert_eq!(answers, apply(&mut book, batch, now));
+            }
+            database.assert_clean().await;
+        });
+    }
+}

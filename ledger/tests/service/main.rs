@@ -1,0 +1,14 @@
+//! The whole service over HTTP: port 0, a database of its own, every route.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod commands;
+mod content;
+mod keys;
+mod operator;
+mod outage;
+mod reads;
+mod recovery;
+mod stack;
+mod sweeping;

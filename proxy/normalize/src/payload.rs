@@ -1,0 +1,95 @@
+//! Canonical request → native JSON, one input per job. Generic: what differs between providers is data of the catalogue.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Canonical, Model,
+    field::FieldKind,
+    model::names::{INPUT_FILE, OUTPUT_FORMAT, OUTPUT_NUMBER, SEED},
+    offer::{Counterpart, Offer},
+    transform,
+};
+
+/// The inputs of the jobs that together make what was asked for.
+pub(crate) fn jobs(model: &Model, offer: &Offer, canonical: &Canonical) -> Vec<Map<String, Value>> {
+    let per_job = per_job(offer);
+    let total = canonical.output_count.max(1);
+    (0..total.div_ceil(per_job))
+        .map(|job| {
+            let count = per_job.min(total - job * per_job);
+            native_input(offer, &job_fields(model, offer, canonical, job, count))
+        })
+        .collect()
+}
+
+/// Most outputs of one job: one, unless the provider has a count of its own.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded and whole by the loader")]
+fn per_job(offer: &Offer) -> u32 {
+    let native = offer.counterpart(OUTPUT_NUMBER).filter(|counterpart| counterpart.to.is_some());
+    native.and_then(|counterpart| counterpart.bounds.max).map_or(1, |max| max.max(1.0) as u32)
+}
+
+/// The public fields as this job is to say them.
+fn job_fields(model: &Model, offer: &Offer, canonical: &Canonical, job: u32, count: u32) -> Map<String, Value> {
+    let mut fields = canonical.fields.clone();
+    fields.insert(OUTPUT_NUMBER.to_owned(), count.into());
+    if let Some(format) = native_format(model, offer, &canonical.output_format) {
+        fields.insert(OUTPUT_FORMAT.to_owned(), format.into());
+    }
+    if let Some(seed) = fields.get(SEED).and_then(Value::as_i64) {
+        fields.insert(SEED.to_owned(), nth_seed(model, seed, job).into());
+    }
+    fields
+}
+
+/// Jobs of one fan-out must not all draw the same picture: each counts up from the seed that was asked for.
+fn nth_seed(model: &Model, seed: i64, job: u32) -> i64 {
+    let next = seed.saturating_add(i64::from(job));
+    match model.field(SEED).map(|field| &field.kind) {
+        Some(FieldKind::Integer { min, max }) if next > *max => {
+            min.saturating_add(next.saturating_sub(*max).saturating_sub(1)).min(*max)
+        }
+        _ => next,
+    }
+}
+
+/// The format to ask the provider for: the requested one, or one that we transcode from — lossless if there is one.
+fn native_format(model: &Model, offer: &Offer, requested: &str) -> Option<String> {
+    let supported = offer.counterpart(OUTPUT_FORMAT)?.supported.as_ref()?;
+    let has = |format: &str| supported.iter().any(|listed| listed == format);
+    if has(requested) {
+        return Some(requested.to_owned());
+    }
+    if has("png") {
+        return Some("png".to_owned());
+    }
+    match model.field(OUTPUT_FORMAT).map(|field| &field.kind) {
+        Some(FieldKind::Choice { values }) => values.iter().find(|format| has(format)).cloned(),
+        _ => None,
+    }
+}
+
+/// Mapped fields in public order, then what is always sent.
+fn native_input(offer: &Offer, fields: &Map<String, Value>) -> Map<String, Value> {
+    let mut input = Map::new();
+    for name in fields.keys() {
+        let first = |counterpart: &&Counterpart| counterpart.from.first().is_some_and(|from| from == name);
+        if let Some(counterpart) = offer.counterpart(name).filter(first) {
+            write_counterpart(&mut input, counterpart, fields);
+        }
+    }
+    for (key, value) in &offer.fixed {
+        transform::put(&mut input, key, value.clone());
+    }
+    input
+}
+
+fn write_counterpart(input: &mut Map<String, Value>, counterpart: &Counterpart, fields: &Map<String, Value>) {
+    let Some(target) = &counterpart.to else { return };
+    let Some(value) = counterpart.native_value(fields) else { return };
+    // No input file is no native field: a text endpoint need not know the name.
+    let is_empty_input = counterpart.from.iter().any(|from| from == INPUT_FILE) && value == Value::Array(Vec::new());
+    if !is_empty_input {
+        transform::write(input, target, counterpart.write, value);
+    }
+}

@@ -1,0 +1,63 @@
+//! Black Forest Labs (providers §3): submit, then poll the URL of the region that owns the task. Has no cancel.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Endpoint, JobHandle, JobResult, OutputSource, Poll, ProviderRequest, ProviderResponse, Submission,
+    answer::{is_success, json, refusal, seconds_ms, text, unreadable, vanished},
+    post_json,
+};
+use crate::{ProviderFailure, failure::Class};
+
+pub(super) const BASE_URL: &str = "https://api.bfl.ai";
+
+/// The native id is the path, such as `/v1/flux-pro-1.1`.
+pub(super) fn submit(native: &str, input: &Map<String, Value>, endpoint: &Endpoint) -> ProviderRequest {
+    post_json(format!("{}{native}", endpoint.base_url), input, endpoint)
+}
+
+/// A task on the global host can only be polled at its `polling_url`: without one, it runs and cannot be asked for.
+pub(super) fn read_submission(response: &ProviderResponse<'_>) -> Submission {
+    if !is_success(response.status) {
+        return Submission::Refused(refusal(response.status, None));
+    }
+    let body = json(response);
+    match (text(&body, "/id"), text(&body, "/polling_url")) {
+        (Some(id), Some(url)) => Submission::Accepted(JobHandle {
+            prediction_id: id.to_owned(),
+            poll_url: url.to_owned(),
+            result_url: None,
+            cancel_url: None,
+        }),
+        _ => Submission::Refused(unreadable()),
+    }
+}
+
+/// Unknown tasks are answered with 404 or, in a body, with status 200.
+pub(super) fn read_poll(response: &ProviderResponse<'_>) -> Poll {
+    if response.status == 404 {
+        return Poll::Failed(vanished());
+    }
+    if !is_success(response.status) {
+        return Poll::Unreadable;
+    }
+    let body = json(response);
+    match text(&body, "/status") {
+        Some("Pending") => Poll::Running,
+        Some("Ready") => finished(&body),
+        Some("Request Moderated" | "Content Moderated") => Poll::Failed(Class::ContentPolicy.ended()),
+        Some("Error") => Poll::Failed(Class::Fault.ended()),
+        Some("Task not found") => Poll::Failed(vanished()),
+        _ => Poll::Unreadable,
+    }
+}
+
+fn finished(body: &Value) -> Poll {
+    match text(body, "/result/sample") {
+        Some(url) => Poll::Done(JobResult {
+            outputs: vec![OutputSource::Url(url.to_owned())],
+            predict_time_ms: seconds_ms(body.pointer("/result/duration")),
+        }),
+        None => Poll::Failed(ProviderFailure::no_output()),
+    }
+}

@@ -1,0 +1,118 @@
+//! Steps 10 and on: each kind of route to who answers it.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use ledger_contract::{GenerationId, MediaKind, Provider};
+use pingora::proxy::Session;
+use tokio::time::timeout;
+
+use super::{Next, Shell, Visit, intake};
+use crate::{
+    answer::Reply,
+    engine::{self, CreateRequest},
+    estimate, health, library,
+    routes::{Kind, Route},
+};
+
+/// Budget of every route but create (api contract §1.4).
+const ROUTE_LIMIT: Duration = Duration::from_secs(5);
+/// Create's own budget ends earlier; this is for the case that it does not.
+const CREATE_LIMIT: Duration = Duration::from_secs(28);
+
+impl Shell {
+    pub(super) async fn handle(&self, session: &mut Session, visit: &Visit, route: &'static Route) -> Next {
+        let catalogue = &self.engine.catalogue;
+        let is_configured = |provider: Provider| self.engine.endpoints.get(provider).is_some();
+        Next::Answer(match route.kind {
+            Kind::Read => return read(visit, route),
+            Kind::Estimate => self.estimate(session, visit).await,
+            Kind::Create(kind) => self.create(session, visit, kind).await,
+            Kind::Cancel | Kind::Delete => self.end(visit, route.kind).await,
+            Kind::HealthProviders => health::providers(&self.engine.breakers),
+            Kind::HealthModels => health::models(catalogue, &self.engine.breakers, is_configured),
+            Kind::HealthStorage => health::storage(&self.engine.artifacts, &self.artifacts_url).await,
+            Kind::HealthCache => health::cache(self.redis_url.as_deref()).await,
+            Kind::LibraryProviders => library::providers(catalogue, is_configured),
+            Kind::LibraryModels => library::models(catalogue),
+        })
+    }
+
+    async fn estimate(&self, session: &Session, visit: &Visit) -> Reply {
+        let Some(caller) = visit.caller() else { return Reply::internal_error() };
+        let engine = Arc::clone(&self.engine);
+        let (model, query) = (visit.parameter.clone(), session.req_header().uri.query().map(str::to_owned));
+        self.on_work(ROUTE_LIMIT, async move {
+            estimate::answer(&engine.catalogue, &engine.ledger, caller.account_id, &model, query.as_deref()).await
+        })
+        .await
+    }
+
+    async fn create(&self, session: &mut Session, visit: &Visit, route_kind: MediaKind) -> Reply {
+        let intake = match intake::take_in(session).await {
+            Ok(intake) => intake,
+            Err(reply) => return reply,
+        };
+        let (Some(caller), Some(plan)) = (visit.caller(), visit.key.as_ref().and_then(|key| key.plan)) else {
+            return Reply::internal_error();
+        };
+        let request = CreateRequest {
+            caller,
+            plan,
+            request_id: visit.request_id.clone(),
+            route_kind,
+            route_path: visit.path(),
+            model: visit.parameter.clone(),
+            body: intake.body,
+            idempotency_key: intake.idempotency_key,
+            received_at: visit.started,
+        };
+        let engine = Arc::clone(&self.engine);
+        self.on_work(CREATE_LIMIT, async move { engine::create(&engine, request).await }).await
+    }
+
+    async fn end(&self, visit: &Visit, kind: Kind) -> Reply {
+        let Some(caller) = visit.caller() else { return Reply::internal_error() };
+        let (engine, id) = (Arc::clone(&self.engine), visit.parameter.clone());
+        self.on_work(ROUTE_LIMIT, async move {
+            match kind {
+                Kind::Delete => engine::delete(&engine, caller, &id).await,
+                _ => engine::cancel(&engine, caller, &id).await,
+            }
+        })
+        .await
+    }
+
+    /// Runs on the engine's runtime, whether or not this request waits for it to the end.
+    async fn on_work(&self, limit: Duration, work: impl Future<Output = Reply> + Send + 'static) -> Reply {
+        match timeout(limit, self.work.spawn(work)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a request's work ended without an answer");
+                Reply::internal_error()
+            }
+            Err(_) => Reply::internal_error(),
+        }
+    }
+}
+
+/// A generation id that is not a UUID is unknown like any other, and not worth a question.
+fn read(visit: &Visit, route: &Route) -> Next {
+    let has_id = route.template.contains("{generation_id}");
+    if has_id && !is_generation_id(&visit.parameter) {
+        return Next::Answer(Reply::generation_not_found());
+    }
+    Next::Forward
+}
+
+/// The one spelling that the API itself uses; others of the UUID grammar name nothing.
+fn is_generation_id(text: &str) -> bool {
+    text.len() == 36 && text.parse::<GenerationId>().is_ok()
+}
+
+impl Visit {
+    /// The route's template with this request's parameter: equal for every spelling of the same path.
+    pub(super) fn path(&self) -> String {
+        let template = self.route.map_or("", |route| route.template);
+        template.split_once('{').map_or(template.to_owned(), |(literal, _)| format!("{literal}{}", self.parameter))
+    }
+}
