@@ -37,4 +37,4 @@ demo: ## walks through a running stack with curl (start it with `make run`)
 
 crash: ## kills a stack in the middle of its work, over and over: ROUNDS=20
 	@scripts/install build
-	@BABYSEA_CRASH_ROUNDS=$${ROUNDS:-20} $(CARGO) test --workspace --test e2e crash -- --nocapture
+	@BABYSEA_CRASH_ROUNDS=$${ROUNDS:-20} $(CARGO) test --workspace --test e2e crash:: -- --nocapture

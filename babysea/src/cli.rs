@@ -112,11 +112,11 @@ pub fn run(cli: Cli) -> Outcome {
     };
     match command {
         Command::Up => up::run(&places, json),
-        Command::Proxy => roles::proxy(&places),
-        Command::Simulator { realistic } => roles::simulator(&places, realistic),
-        Command::Ledger { command: None } => roles::ledger(&places),
+        Command::Proxy => roles::proxy(&places, json),
+        Command::Simulator { realistic } => roles::simulator(&places, realistic, json),
+        Command::Ledger { command: None } => roles::ledger(&places, json),
         Command::Ledger { command: Some(command) } => wait(audit::run(&places, command)),
-        Command::Intelligence { command } => observatory::run(&places, command),
+        Command::Intelligence { command } => observatory::run(&places, command, json),
         Command::Account { command } => wait(account::run(&places, command)),
         Command::Key { command } => wait(key::run(&places, command)),
         Command::Credits { command } => wait(credits::run(&places, command)),

@@ -55,9 +55,9 @@ pub enum Policy {
 }
 
 /// Runs one of them; without a command, the scheduled job.
-pub fn run(places: &Places, command: Option<IntelligenceCommand>) -> Outcome {
+pub fn run(places: &Places, command: Option<IntelligenceCommand>, json: bool) -> Outcome {
     match command {
-        None | Some(IntelligenceCommand::Run { once: false }) => roles::intelligence(places),
+        None | Some(IntelligenceCommand::Run { once: false }) => roles::intelligence(places, json),
         Some(IntelligenceCommand::Run { once: true }) => once(places),
         Some(IntelligenceCommand::Rank(args)) => rank(&args),
     }

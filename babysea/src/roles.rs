@@ -4,6 +4,7 @@ use std::future::Future;
 
 use anyhow::{Context, anyhow};
 use prometheus::Registry;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Runs the front house.
-pub fn proxy(places: &Places) -> Outcome {
+pub fn proxy(places: &Places, json: bool) -> Outcome {
     let mut config =
         proxy::Config::load_in(places.file.as_deref(), Some(&places.data_dir)).map_err(anyhow::Error::new)?;
     if let Some(url) = &places.ledger_url {
@@ -31,7 +32,7 @@ pub fn proxy(places: &Places) -> Outcome {
     let (address, probes) = (config.public_url.clone(), announce::probes(&config));
     beside.spawn(async move {
         announce::all_answer(&probes).await;
-        say(&format!("ready     proxy at {address}"));
+        ready(json, "proxy", Some(&address));
     });
     let served = proxy::run(config, Registry::new(), stop);
     beside.shutdown_background();
@@ -40,7 +41,7 @@ pub fn proxy(places: &Places) -> Outcome {
 }
 
 /// Runs the book of record.
-pub fn ledger(places: &Places) -> Outcome {
+pub fn ledger(places: &Places, json: bool) -> Outcome {
     let mut config =
         ledger::Config::load_in(places.file.as_deref(), Some(&places.data_dir)).map_err(anyhow::Error::new)?;
     folder::make(&places.data_dir)?;
@@ -49,31 +50,40 @@ pub fn ledger(places: &Places) -> Outcome {
     }
     until_stopped(async move |stop| {
         let running = ledger::serve(config, &Registry::new(), stop).await?;
-        say(&format!("ready     ledger at http://{}", reachable(running.address)));
+        ready(json, "ledger", Some(&format!("http://{}", reachable(running.address))));
         running.done.await.context("the ledger broke")?
     })
 }
 
 /// Runs the provider simulator.
-pub fn simulator(places: &Places, realistic: bool) -> Outcome {
+pub fn simulator(places: &Places, realistic: bool, json: bool) -> Outcome {
     folder::make(&places.data_dir)?;
     let config = settings::simulator(places, places.simulator_listen()?, realistic);
     until_stopped(async move |stop| {
         let running = proxy_simulator::serve(config, stop).await?;
-        say(&format!("ready     simulator at http://{}", reachable(running.address)));
+        ready(json, "simulator", Some(&format!("http://{}", reachable(running.address))));
         running.done.await.context("the simulator broke")?
     })
 }
 
 /// Runs the observatory.
-pub fn intelligence(places: &Places) -> Outcome {
+pub fn intelligence(places: &Places, json: bool) -> Outcome {
     let config = intelligence::Config::load_in(places.file.as_deref(), Some(&places.data_dir));
     let config = config.map_err(anyhow::Error::new)?;
     until_stopped(async move |stop| {
         let done = intelligence::serve(config, &Registry::new(), stop).await?;
-        say("ready     observatory");
+        ready(json, "observatory", None);
         done.await.context("the observatory broke")?
     })
+}
+
+/// The line that says that a role serves.
+fn ready(json: bool, role: &str, address: Option<&str>) {
+    if json {
+        say(&json!({ "status": "ready", "role": role, "address": address }).to_string());
+    } else {
+        say(&format!("ready     {role} {}", address.unwrap_or_default()));
+    }
 }
 
 /// Runs a role on a runtime of its own until a signal, or until it ends by itself.

@@ -5,7 +5,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use anyhow::{Context, anyhow};
@@ -17,7 +17,6 @@ use crate::config::Places;
 #[derive(Debug)]
 #[must_use]
 pub struct Folder {
-    path: PathBuf,
     _lock: File,
 }
 
@@ -29,7 +28,7 @@ impl Folder {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&file);
         let lock = lock.with_context(|| format!("opening {}", file.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(anyhow!(
                 "another stack runs on {}; stop it, or set BABYSEA_DATA_DIR to another folder",
                 path.display()
@@ -45,11 +44,6 @@ impl Folder {
             return Ok(token.clone());
         }
         kept_or_new_token(places)
-    }
-
-    /// Its path.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 

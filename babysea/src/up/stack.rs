@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::{announce::reachable, first_start, folder::write_secret, settings::Settings};
 use crate::{config::Places, operator::Operator};
 
-/// A role that does not end by itself within this is left behind.
-const END_LIMIT: Duration = Duration::from_secs(5);
+/// A role that does not end by itself within this is left behind. The ledger alone gives running calls 5 s.
+const END_LIMIT: Duration = Duration::from_secs(8);
 
 type Role = (&'static str, JoinHandle<anyhow::Result<()>>);
 
@@ -51,11 +51,11 @@ impl Stack {
 
         let operator = Operator::new(ledger_url.clone(), settings.ledger.token.clone())?;
         runtime.block_on(first_start::prepare(places, &operator))?;
+        let others = runtime.block_on(start_others(settings, registry, &end_ledger))?;
+
         let files = vec![places.ledger_address_file(), places.proxy_address_file()];
         write_secret(&files[0], &ledger_url)?;
         write_secret(&files[1], &format!("http://{}", reachable(settings.proxy.listen)))?;
-
-        let others = runtime.block_on(start_others(settings, registry, &end_ledger))?;
         // Without its ledger a stack is of no use: when the ledger ends by itself, everything ends.
         let ledger = runtime.block_on(async { watch("ledger", ledger.done, end_ledger.clone(), Some(stop)) });
         Ok(Self { ledger_runtime, runtime, ledger, others, end_ledger, files })

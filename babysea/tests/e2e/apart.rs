@@ -63,9 +63,14 @@ async fn without_the_ledger_nothing_starts_and_what_needs_no_money_still_answers
 
         roles.kill_ledger();
         let stack = &roles.stack;
-        let refused = stack.image("fal").await;
-        assert_eq!((refused.status.as_u16(), refused.code()), (503, "BSE5002"), "{refused:?}");
-        assert_eq!(refused.headers["retry-after"], "1");
+        let refused = eventually("a refusal", Duration::from_mins(1), async || {
+            let refused = stack.image("fal").await;
+            // A reservation that was sent on a connection whose end was not noticed yet is in doubt, and says so.
+            assert!(matches!(refused.code(), "BSE5001" | "BSE5002"), "{refused:?}");
+            (refused.code() == "BSE5002").then_some(refused)
+        })
+        .await;
+        assert_eq!((refused.status.as_u16(), &refused.headers["retry-after"]), (503, &"1".parse().unwrap()));
         assert_eq!(stack.submissions("fal").await.len(), submissions, "nothing reached a provider");
         assert_eq!(
             stack.get("/v1/library/models").await.status,

@@ -73,6 +73,45 @@ async fn credits_that_do_not_suffice_start_nothing_and_a_grant_counts_once() {
 }
 
 #[tokio::test]
+async fn parallel_creates_never_spend_more_than_there_is() {
+    within(120, async {
+        let mut stack = Stack::start().await;
+        let (_, key) = stack.account("scale", "0.017");
+        stack.key = key;
+        let replies = futures_of(12, || stack.image("fal")).await;
+        let accepted = replies.iter().filter(|reply| reply.status == 200).count();
+        assert_eq!(accepted, 3, "at 0.005 each: {replies:?}");
+        assert!(replies.iter().all(|reply| reply.status == 200 || reply.code() == "BSE1004"), "{replies:?}");
+        assert_eq!(stack.all_ended().await.len(), 3);
+        let left = stack.get("/v1/user/billing").await.data()["billing_credit_balance"].clone();
+        assert_eq!(left, json!(0.002));
+        stack.assert_audit_is_clean();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_does_not_stop_what_it_paid_for() {
+    within(120, async {
+        let stack = Stack::start().await;
+        stack.provider("fal", json!({ "submit_latency_ms": 1500 })).await;
+        let submitted = crate::stack::eventually("the submission", Duration::from_secs(10), async || {
+            (!stack.submissions("fal").await.is_empty()).then_some(())
+        });
+        tokio::select! {
+            reply = stack.image("fal") => panic!("answered before it hung up: {reply:?}"),
+            () = submitted => {} // and the request is dropped with its connection
+        }
+        let records = stack.all_ended().await;
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0]["generation_status"], "succeeded", "{records:?}");
+        assert_eq!(stack.attempts("fal").await, (1, 1, 0));
+        stack.assert_audit_is_clean();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_canceled_generation_is_refunded_stopped_upstream_and_stays_canceled() {
     within(120, async {
         let stack = Stack::start().await;

@@ -105,7 +105,7 @@ async fn a_submission_in_doubt_moves_on_and_makes_the_error_final() {
 #[tokio::test]
 async fn a_submission_that_is_accepted_too_late_is_cancelled_upstream() {
     let world = World::new().await;
-    world.stage.set(Provider::Replicate, Behaviour::Slow(600));
+    world.stage.set(Provider::Replicate, Behaviour::Slow(1_600));
     let reply = world.create(POLLED, "replicate, bfl").await;
     assert_eq!(data(&reply)["generation_prediction_id"], "b1");
     crate::world::eventually(|| world.stage.cancels() == ["r1"], || "never cancelled".into()).await;
@@ -218,7 +218,7 @@ async fn a_synchronous_refusal_within_a_second_fails_over_like_any_other() {
 #[tokio::test]
 async fn a_synchronous_call_that_takes_longer_is_accepted_and_delivers_later() {
     let world = World::new().await;
-    world.stage.set(Provider::Cloudflare, Behaviour::Slow(1_200));
+    world.stage.set(Provider::Cloudflare, Behaviour::Slow(2_500));
     let reply = world.create(SYNCHRONOUS, "cloudflare").await;
     assert!(data(&reply)["generation_prediction_id"].as_str().is_some_and(|id| id.len() == 36));
     assert!(!world.book.names().contains(&"Charge"));

@@ -46,7 +46,7 @@ async fn storing_is_tried_again_until_the_store_is_back() {
 #[tokio::test]
 async fn a_store_that_stays_down_until_the_deadline_fails_the_generation_as_ours() {
     let mut deadlines = crate::world::short_deadlines();
-    deadlines.image_total_ms = 2_000;
+    deadlines.image_total_ms = 4_000;
     let world = World::with(deadlines).await;
     let folder = world.folder.path().join("artifacts");
     std::fs::remove_dir_all(&folder).unwrap();

@@ -1,6 +1,6 @@
 //! What happens after acceptance: failover, deadlines, takeover, cancellation.
 
-use crate::world::{Behaviour, Fault, POLLED, SYNCHRONOUS, World};
+use crate::world::{Behaviour, Fault, POLLED, SYNCHRONOUS, World, short_deadlines};
 use ledger_contract::{
     ErrorCode, GenerationId, GenerationStatus, MediaKind, MicroUsd, Plan, Provider, Timestamp,
     command::{Answer, CancelAnswer, ChargeAnswer, Command, DeleteAnswer},
@@ -8,6 +8,7 @@ use ledger_contract::{
 };
 use proxy::{
     clock,
+    config::Deadlines,
     engine::{cancel, delete},
 };
 use serde_json::{Value, json};
@@ -82,7 +83,7 @@ async fn an_output_of_the_wrong_kind_is_the_providers_failure() {
 
 #[tokio::test]
 async fn a_job_past_its_deadline_is_cancelled_upstream_and_fails_over() {
-    let world = World::new().await;
+    let world = World::with(Deadlines { image_attempt_ms: 1_500, ..short_deadlines() }).await;
     world.stage.set(Provider::Replicate, Behaviour::NeverEnds);
     assert_eq!(world.create(POLLED, "replicate, bfl").await.status(), 200);
     world.told(&["AcceptAttempt", "FinishAttempt", "StartAttempt", "AcceptAttempt", "Charge"]).await;

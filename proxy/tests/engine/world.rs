@@ -95,20 +95,21 @@ impl World {
     }
 }
 
+/// Short enough for a test, long enough for a busy machine.
 pub fn short_deadlines() -> Deadlines {
     Deadlines {
-        submit_ms: 300,
-        image_attempt_ms: 1_500,
-        video_attempt_ms: 1_500,
-        image_total_ms: 8_000,
-        video_total_ms: 8_000,
+        submit_ms: 800,
+        image_attempt_ms: 4_000,
+        video_attempt_ms: 4_000,
+        image_total_ms: 12_000,
+        video_total_ms: 12_000,
         create_ms: 25_000,
     }
 }
 
-/// Polls `condition`; after ten seconds it is a failure.
+/// Polls `condition`; after twenty seconds it is a failure.
 pub async fn eventually(condition: impl Fn() -> bool, otherwise: impl Fn() -> String) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while !condition() {
         assert!(Instant::now() < deadline, "{}", otherwise());
         tokio::time::sleep(Duration::from_millis(10)).await;
