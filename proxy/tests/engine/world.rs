@@ -163,6 +163,7 @@ fn config(ledger: &str, stage: &str, folder: &Path, deadlines: Deadlines) -> Con
         exploration_share: 0.0,
         input_allow_private: true,
         failed_auth_per_minute: 30,
+        content_policy: proxy::content::ContentPolicy::default(),
         threads: 1,
     }
 }
