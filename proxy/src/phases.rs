@@ -22,7 +22,7 @@ use pingora::{
     proxy::{FailToProxy, ProxyHttp, Session},
     upstreams::peer::HttpPeer,
 };
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::{
     answer::{RateHeaders, Reply},
@@ -229,20 +229,32 @@ impl ProxyHttp for Phases {
         // Without a status nothing was written: the client had left.
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
         let elapsed = visit.started.elapsed();
-        let method = session.req_header().method.as_str();
-        let account = visit.key.as_ref().map(|key| tracing::field::display(key.key.account_id));
-        info!(
-            request_id = visit.request_id,
-            account,
-            method,
-            route = visit.label,
-            status,
-            code = visit.code.map(ErrorCode::code),
-            ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            "request"
-        );
+        log(session, visit, status, elapsed);
         let known = visit.route.map_or("other", |route| route.method);
         self.0.metrics.request_answered(known, visit.label, status, visit.code, elapsed.as_secs_f64());
         self.0.count(session, visit, status, elapsed);
+    }
+}
+
+/// A line per request: what failed for operators to see, what went well only for those who look closer.
+fn log(session: &Session, visit: &Visit, status: u16, elapsed: Duration) {
+    macro_rules! line {
+        ($level:ident) => {
+            $level!(
+                request_id = visit.request_id,
+                account = visit.key.as_ref().map(|key| tracing::field::display(key.key.account_id)),
+                method = session.req_header().method.as_str(),
+                route = visit.label,
+                status,
+                code = visit.code.map(ErrorCode::code),
+                ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                "request"
+            )
+        };
+    }
+    if (200..400).contains(&status) {
+        line!(debug);
+    } else {
+        line!(info);
     }
 }
