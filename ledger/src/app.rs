@@ -18,9 +18,11 @@ use crate::{
     clock,
     committer::{Committer, Worker, committer},
     config::{Config, Timing},
+    feed::Feeds,
     metrics::Metrics,
     operator,
     recovery::{Leases, Recovery},
+    request_log::{RequestLog, RequestLogSweeper},
     routes::{self, Token},
     sweeper::Sweeper,
     touches::Touches,
@@ -42,6 +44,10 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) leases: Arc<Leases>,
     pub(crate) touches: Arc<Touches>,
+    pub(crate) feeds: Arc<Feeds>,
+    /// Keys of another region's stack are nobody's here.
+    pub(crate) region: String,
+    pub(crate) request_log: RequestLog,
     pub(crate) token: Token,
     /// Key hashes that may be computed at once.
     pub(crate) hashing: Semaphore,
@@ -69,6 +75,7 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
     let lease_ms = clock::millis(config.timing.lease);
     store.renew_all_leases(clock::now().plus_ms(lease_ms)).await.context("cannot renew leases")?;
 
+    let request_log = RequestLog::open(&store).await.context("cannot read the deployment's secret")?;
     let leases = Arc::new(Leases::default());
     let (committer, worker) = committer(store.clone(), Arc::clone(&metrics), Arc::clone(&leases), config.bounds);
     let app = Arc::new(App {
@@ -77,6 +84,9 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
         metrics: Arc::clone(&metrics),
         leases,
         touches: Arc::default(),
+        feeds: Arc::new(Feeds::new()),
+        region: config.region.clone(),
+        request_log,
         token: Token::new(&config.token),
         hashing: Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
         timing: config.timing,
@@ -117,6 +127,7 @@ fn background(app: &Arc<App>, artifacts: Artifacts, stop: &CancellationToken) ->
     tasks.spawn(until_stopped("recovery", recovery.run(stop.clone())));
     tasks.spawn(until_stopped("sweeper", sweeper.run(stop.clone())));
     tasks.spawn(until_stopped("touches", touching));
+    tasks.spawn(until_stopped("request log", RequestLogSweeper { store: store.clone() }.run(stop.clone())));
     tasks
 }
 

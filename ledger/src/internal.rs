@@ -3,8 +3,10 @@
 pub(crate) mod accounts;
 pub(crate) mod book;
 pub(crate) mod commands;
+pub(crate) mod feed;
 pub(crate) mod keys;
 pub(crate) mod leases;
+pub(crate) mod request_log;
 
 use std::str::FromStr;
 

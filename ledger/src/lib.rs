@@ -9,6 +9,8 @@
 //! | `routes`, `internal`, `public` | the HTTP surface: internal contract, and public reads in the public envelope |
 //! | `problem` | the one function that gives a failure its face |
 //! | `secret`, `allowlist` | making API keys |
+//! | `feed` | tells proxies of changed keys before a change is confirmed |
+//! | `request_log` | one row per authenticated request, without addresses |
 //! | `recovery`, `sweeper`, `touches` | what happens without being asked |
 //! | `metrics`, `operator` | what operators see |
 //!
@@ -20,12 +22,14 @@ pub mod app;
 mod clock;
 mod committer;
 pub mod config;
+mod feed;
 mod internal;
 mod metrics;
 mod operator;
 mod problem;
 mod public;
 mod recovery;
+mod request_log;
 mod routes;
 mod secret;
 mod sweeper;

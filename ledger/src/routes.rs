@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
-use ledger_contract::wire;
+use ledger_contract::{feed, request_log, wire};
 use sha2::{Digest, Sha256};
 
 use crate::{app::App, internal, problem::Problem, public};
@@ -65,6 +65,8 @@ fn accounts_and_keys() -> Router<Arc<App>> {
         .route(wire::KEY, put(internal::keys::rename).delete(internal::keys::delete))
         .route(wire::KEY_ROTATE, post(internal::keys::rotate))
         .route(wire::KEY_REVOKE, post(internal::keys::revoke))
+        .route(feed::KEYS_FEED, post(internal::feed::follow))
+        .route(request_log::REQUEST_LOG, get(internal::request_log::page).post(internal::request_log::keep))
 }
 
 fn public_reads() -> Router<Arc<App>> {

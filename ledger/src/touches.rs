@@ -1,8 +1,7 @@
 //! When a key was last used, kept at most once a minute per key and written off the request path (api contract §4.1).
 //!
-//! The source is every internal call that names the key: public reads (their header) and `Reserve` commands. Routes that
-//! the proxy answers by itself (estimate, library, health) never reach the ledger, so they don't show up here; that a
-//! key was looked up by its prefix says nothing, because the proxy verifies it afterwards.
+//! The sources are the proxies' reports, which name every key that authenticated, and every internal call that names one:
+//! public reads (their header) and `Reserve` commands, which are sooner.
 
 use std::{
     collections::HashMap,

@@ -26,14 +26,24 @@ pub fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
-/// Whether a key with this allowlist may be used from `address`. An empty list allows every address; an entry that
-/// cannot be read allows none.
-pub fn is_allowed(allow_ips: &[String], address: IpAddr) -> bool {
-    allow_ips.is_empty()
-        || allow_ips.iter().filter_map(|text| text.parse::<Network>().ok()).any(|network| {
-            let address = address.to_canonical();
-            network.0.contains(&address)
-        })
+/// From where a key may be used, read once. An empty list allows every address; an entry that cannot be read allows none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowlist {
+    everywhere: bool,
+    networks: Vec<IpNet>,
+}
+
+impl Allowlist {
+    /// Reads a key's entries.
+    pub fn of(allow_ips: &[String]) -> Self {
+        let networks = allow_ips.iter().filter_map(|text| text.parse::<Network>().ok()).map(|network| network.0);
+        Self { everywhere: allow_ips.is_empty(), networks: networks.collect() }
+    }
+
+    /// Whether a request from `address` may use the key.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        self.everywhere || contains(&self.networks, address)
+    }
 }
 
 /// The client's address: the right-most entry of `X-Forwarded-For` that is not a trusted proxy, if the peer is one.
@@ -111,13 +121,13 @@ mod tests {
     fn allowlists_hold_addresses_and_blocks_of_both_families() {
         let list = ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"].map(str::to_owned);
         for inside in ["10.255.0.1", "::ffff:10.0.0.1", "2001:db8:1::1", "192.0.2.1"] {
-            assert!(is_allowed(&list, ip(inside)), "{inside}");
+            assert!(Allowlist::of(&list).allows(ip(inside)), "{inside}");
         }
         for outside in ["11.0.0.1", "2001:db9::1", "192.0.2.2", "::1"] {
-            assert!(!is_allowed(&list, ip(outside)), "{outside}");
+            assert!(!Allowlist::of(&list).allows(ip(outside)), "{outside}");
         }
-        assert!(is_allowed(&[], ip("1.2.3.4")));
-        assert!(!is_allowed(&["broken".to_owned()], ip("1.2.3.4")));
+        assert!(Allowlist::of(&[]).allows(ip("1.2.3.4")));
+        assert!(!Allowlist::of(&["broken".to_owned()]).allows(ip("1.2.3.4")));
     }
 
     #[test]
@@ -138,7 +148,7 @@ mod tests {
         fn no_text_makes_an_address_reader_panic(text in ".{0,64}", list in prop::collection::vec(".{0,32}", 0..4)) {
             let trusted = networks(&["10.0.0.0/8"]);
             client(ip("10.0.0.1"), [text.as_str()].into_iter(), &trusted);
-            is_allowed(&list, ip("10.0.0.1"));
+            Allowlist::of(&list).allows(ip("10.0.0.1"));
         }
     }
 }

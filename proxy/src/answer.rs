@@ -112,6 +112,11 @@ impl Reply {
         self.outcome.as_ref().map_or_else(|failure| failure.error.code.http_status(), |_| 200)
     }
 
+    /// Whether it repeats a stored answer.
+    pub fn is_replayed(&self) -> bool {
+        self.outcome.as_ref().map_or_else(|failure| failure.replayed, |success| success.replayed)
+    }
+
     /// The error code, if it is one.
     pub fn error_code(&self) -> Option<ErrorCode> {
         self.outcome.as_ref().err().map(|failure| failure.error.code)

@@ -24,13 +24,17 @@ use crate::{
     counts::{CountSink, Counts, REPORT_EVERY},
     drain::{Drain, Stop},
     engine::Engine,
-    identify::Identifier,
+    identify::{self, Identifier},
     ledger::LedgerClient,
-    limits::AccountLimits,
+    limits::{
+        limiter::Limiter,
+        shared::{self, Shared},
+    },
     metrics::Metrics,
     operator::Operator,
     phases::{LedgerKeys, Phases, Shell},
     reads::Upstream,
+    request_log::RequestLog,
 };
 
 /// How long running requests may go on after a stop (create has 25 s).
@@ -58,11 +62,14 @@ pub fn run(config: Config, registry: Registry, stop: Stop) -> anyhow::Result<()>
     let metrics = Arc::new(Metrics::new(&registry).context("registering metrics")?);
     let work = work_runtime()?;
     let engine = work.block_on(Engine::start(&config, Arc::clone(&metrics)))?;
-    let (drain, counts) = (Arc::new(Drain::default()), Arc::new(Counts::default()));
-    work.spawn(report_counts(Arc::clone(&counts), engine.ledger.clone()));
+    let (drain, reports) = (Arc::new(Drain::default()), Reports::default());
+    work.spawn(reports.clone().report_counts(engine.ledger.clone()));
+    work.spawn(reports.clone().report_log(engine.ledger.clone()));
 
     let (threads, listen, metrics_listen) = (config.threads, config.listen, config.metrics_listen);
-    let shell = build_shell(config, &engine, &work, &drain, &counts, Arc::clone(&metrics))?;
+    let shell = build_shell(config, &engine, &work, &drain, &reports, Arc::clone(&metrics))?;
+    let memory = shell.identifier.memory();
+    work.spawn(identify::follow(engine.ledger.clone(), engine.holder, memory, Arc::clone(&metrics)));
     let mut server = Server::new_with_opt_and_conf(None, server_conf(threads));
     server.bootstrap();
     server.add_service(customer_service(&server.configuration, shell, listen));
@@ -77,7 +84,7 @@ pub fn run(config: Config, registry: Registry, stop: Stop) -> anyhow::Result<()>
         server.add_service(operator_service(operator, listen));
     }
     info!(%listen, "proxy is starting");
-    let closing = Closing { stop, drain, engine, counts, work: work.handle().clone() };
+    let closing = Closing { stop, drain, engine, reports, work: work.handle().clone() };
     server.run(RunArgs { shutdown_signal: Box::new(closing) });
     work.shutdown_timeout(Duration::from_millis(100));
     info!("proxy has stopped");
@@ -103,17 +110,20 @@ fn build_shell(
     engine: &Arc<Engine>,
     work: &Runtime,
     drain: &Arc<Drain>,
-    counts: &Arc<Counts>,
+    reports: &Reports,
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<Arc<Shell>> {
-    let source = LedgerKeys::new(&config.ledger_url, &config.ledger_token, Arc::clone(&metrics));
+    let source = LedgerKeys::new(&config.ledger_url, &config.ledger_token, &config.region, Arc::clone(&metrics));
+    let shared = config.redis_url.as_deref().map(|url| Shared::new(url, shared::BUDGET, Arc::clone(&metrics)));
+    let shared = shared.transpose().context("redis_url")?;
     let cores = available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Arc::new(Shell {
         engine: Arc::clone(engine),
         work: work.handle().clone(),
         identifier: Identifier::new(source, cores, config.failed_auth_per_minute, Arc::clone(&metrics)),
-        limits: AccountLimits::default(),
-        counts: Arc::clone(counts),
+        limits: Limiter::new(shared),
+        counts: Arc::clone(&reports.counts),
+        log: Arc::clone(&reports.log),
         drain: Arc::clone(drain),
         metrics,
         upstream: Upstream::new(&config.ledger_url, &config.ledger_token, &config.public_url)?,
@@ -156,11 +166,35 @@ fn operator_service(operator: Operator, listen: SocketAddr) -> Service<Operator>
     service
 }
 
-async fn report_counts(counts: Arc<Counts>, ledger: LedgerClient) {
-    let mut tick = tokio::time::interval(REPORT_EVERY);
-    loop {
-        tick.tick().await;
-        counts.report(&ledger).await;
+/// What is reported to the ledger besides the requests' own business.
+#[derive(Clone, Default)]
+struct Reports {
+    counts: Arc<Counts>,
+    log: Arc<RequestLog>,
+}
+
+impl Reports {
+    async fn report_counts(self, ledger: LedgerClient) {
+        let mut tick = tokio::time::interval(REPORT_EVERY);
+        loop {
+            tick.tick().await;
+            self.counts.report(&ledger).await;
+        }
+    }
+
+    async fn report_log(self, ledger: LedgerClient) {
+        loop {
+            // Full, or after a while: and never in a tight loop while the ledger is away.
+            let _ = tokio::time::timeout(REPORT_EVERY, self.log.filled()).await;
+            if !self.log.report(&ledger).await {
+                tokio::time::sleep(REPORT_EVERY).await;
+            }
+        }
+    }
+
+    /// Everything there is, once.
+    async fn finish(self, ledger: &LedgerClient) {
+        tokio::join!(self.counts.report(ledger), self.log.report(ledger));
     }
 }
 
@@ -175,7 +209,7 @@ struct Closing {
     stop: Stop,
     drain: Arc<Drain>,
     engine: Arc<Engine>,
-    counts: Arc<Counts>,
+    reports: Reports,
     work: Handle,
 }
 
@@ -198,11 +232,11 @@ impl Closing {
         if !self.drain.wait_idle(DRAIN_LIMIT.saturating_sub(REPORT_LIMIT)).await {
             warn!(running = self.drain.running(), "stopping: requests are cut off");
         }
-        let (engine, counts) = (Arc::clone(&self.engine), Arc::clone(&self.counts));
+        let (engine, reports) = (Arc::clone(&self.engine), self.reports.clone());
         let left = ends_at.saturating_duration_since(Instant::now());
         let last = self.work.spawn(async move {
             engine.drain(left).await;
-            let _ = tokio::time::timeout(REPORT_LIMIT, counts.report(&engine.ledger)).await;
+            let _ = tokio::time::timeout(REPORT_LIMIT, reports.finish(&engine.ledger)).await;
         });
         // A panic there must not keep the process from stopping.
         let _ = last.await;

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, path::PathBuf};
 use ipnet::IpNet;
 use ledger_contract::Provider;
 
-use crate::address::Network;
+use crate::{address::Network, content::ContentPolicy};
 use layers::Layers;
 
 /// The checked settings of one proxy. See `defaults.toml` for what each means; times are in milliseconds.
@@ -53,6 +53,8 @@ pub struct Config {
     pub input_allow_private: bool,
     /// Failed authentications per minute and client address; also the burst. At least 1.
     pub failed_auth_per_minute: u32,
+    /// Prompts that match one of these are refused; empty: none are.
+    pub content_policy: ContentPolicy,
     /// Request threads, at least 1.
     pub threads: usize,
 }
@@ -133,6 +135,7 @@ impl Config {
         let exploration_share = layers.required::<Share>("routing.exploration_share");
         let input_allow_private = layers.required::<Toggle>("input_allow_private");
         let failed_auth = layers.required::<std::num::NonZeroU32>("proxy.failed_auth_per_minute");
+        let content_policy = layers.patterns("proxy.content_policy");
         let threads = layers.required::<usize>("proxy.threads");
         let trusted = layers.list::<Network>("trusted_proxies");
         let public_url = layers.optional::<BaseUrl>("proxy.public_url");
@@ -162,6 +165,7 @@ impl Config {
             exploration_share: exploration_share?.0,
             input_allow_private: input_allow_private?.0,
             failed_auth_per_minute: failed_auth?.get(),
+            content_policy: content_policy?,
             threads: threads_or_cores(threads?),
         })
     }

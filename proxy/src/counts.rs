@@ -1,4 +1,5 @@
-//! Answered requests per account, endpoint and status: gathered in memory, reported to the ledger every two seconds.
+//! Answered requests per account, endpoint and status, and when keys were used: gathered in memory, reported to the ledger
+//! every two seconds.
 //!
 //! A report keeps its id until it lands, so a lost answer never counts twice. What a killed process had gathered is lost:
 //! these are statistics, not money.
@@ -11,9 +12,11 @@ use std::{
 };
 
 use ledger_contract::{
-    AccountId, ErrorCode, Timestamp,
+    AccountId, ApiKeyId, ErrorCode, Timestamp,
     wire::{RequestCount, RequestCounts},
 };
+
+use crate::clock;
 
 /// How often a report is made.
 pub const REPORT_EVERY: Duration = Duration::from_secs(2);
@@ -23,6 +26,8 @@ const MOST_ROWS: usize = 20_000;
 /// Most rows in one report.
 const REPORT_ROWS: usize = 1_000;
 const HOUR_MS: i64 = 3_600_000;
+/// A key's use is reported at most this often.
+const MINUTE_MS: i64 = 60_000;
 
 /// One answered request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +35,7 @@ pub struct Counted {
     /// Whose.
     pub account_id: AccountId,
     /// `"<METHOD> <route template>"`.
-    pub endpoint: String,
+    pub endpoint: &'static str,
     /// HTTP status.
     pub status: u16,
     /// When it was an error.
@@ -47,7 +52,15 @@ pub trait CountSink {
 #[derive(Debug, Default)]
 pub struct Counts {
     gathered: Mutex<HashMap<(Counted, i64), u64>>,
+    uses: Mutex<HashMap<ApiKeyId, Use>>,
     unanswered: tokio::sync::Mutex<Option<RequestCounts>>,
+}
+
+/// When a key was used, and whether that is in a report.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    at: Timestamp,
+    reported: bool,
 }
 
 impl Counts {
@@ -63,12 +76,25 @@ impl Counts {
         }
     }
 
+    /// Notes that a key authenticated.
+    pub fn used(&self, apikey_id: ApiKeyId, now: Timestamp) {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = Use { at: now, reported: false };
+        if let Some(known) = uses.get_mut(&apikey_id) {
+            if now.since_ms(known.at) >= MINUTE_MS {
+                *known = fresh;
+            }
+        } else if uses.len() < MOST_ROWS {
+            uses.insert(apikey_id, fresh);
+        }
+    }
+
     /// Reports what there is, the unanswered report first; says whether everything landed.
     pub async fn report(&self, sink: &impl CountSink) -> bool {
         let mut unanswered = self.unanswered.lock().await;
         // As many reports as full ones could be needed, plus the unanswered one.
         for _ in 0..=(MOST_ROWS / REPORT_ROWS + 1) {
-            let Some(report) = unanswered.take().or_else(|| self.take()) else { return true };
+            let Some(report) = unanswered.take().or_else(|| self.take(clock::now())) else { return true };
             if !sink.report(&report).await {
                 *unanswered = Some(report);
                 return false;
@@ -77,12 +103,28 @@ impl Counts {
         false
     }
 
-    fn take(&self) -> Option<RequestCounts> {
+    fn take(&self, now: Timestamp) -> Option<RequestCounts> {
+        let uses = self.take_uses(now);
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         let keys: Vec<_> = gathered.keys().take(REPORT_ROWS).cloned().collect();
         let rows: Vec<_> =
             keys.into_iter().filter_map(|key| gathered.remove(&key).map(|requests| row(key, requests))).collect();
-        if rows.is_empty() { None } else { Some(RequestCounts { report_id: uuid::Uuid::now_v7(), rows }) }
+        if rows.is_empty() && uses.is_empty() {
+            return None;
+        }
+        Some(RequestCounts { report_id: uuid::Uuid::now_v7(), rows, uses })
+    }
+
+    /// Uses that no report has yet, as many as fit in one. Forgets keys whose minute is over.
+    fn take_uses(&self, now: Timestamp) -> Vec<(ApiKeyId, Timestamp)> {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.retain(|_, known| !known.reported || now.since_ms(known.at) < MINUTE_MS);
+        let unreported = uses.iter_mut().filter(|(_, known)| !known.reported).take(REPORT_ROWS);
+        let report = unreported.map(|(apikey_id, known)| {
+            known.reported = true;
+            (*apikey_id, known.at)
+        });
+        report.collect()
     }
 }
 
@@ -90,7 +132,7 @@ fn row((counted, hour): (Counted, i64), requests: u64) -> RequestCount {
     RequestCount {
         account_id: counted.account_id,
         hour: Timestamp(hour),
-        endpoint: counted.endpoint,
+        endpoint: counted.endpoint.to_owned(),
         status: counted.status,
         error_code: counted.code.map(|code| code.code().to_owned()),
         requests,
@@ -117,7 +159,7 @@ mod tests {
     fn counted(account: u128) -> Counted {
         Counted {
             account_id: uuid::Uuid::from_u128(account).into(),
-            endpoint: "GET /v1/status".to_owned(),
+            endpoint: "GET /v1/status",
             status: 200,
             code: None,
         }
@@ -138,6 +180,19 @@ mod tests {
         assert_eq!(said[0], said[1]);
         assert_ne!(said[1].report_id, said[2].report_id);
         assert_eq!((said[0].rows[0].requests, said[0].rows[0].hour), (2, Timestamp(HOUR_MS)));
+    }
+
+    #[tokio::test]
+    async fn a_key_is_reported_at_most_once_a_minute() {
+        let ledger = Ledger { away: Mutex::new(false), said: Mutex::default() };
+        let counts = Counts::default();
+        let (key, now) = (ApiKeyId(uuid::Uuid::from_u128(1)), clock::now());
+        for (after_ms, uses) in [(0, 1), (1, 0), (MINUTE_MS - 1, 0), (MINUTE_MS, 1)] {
+            counts.used(key, now.plus_ms(after_ms));
+            counts.report(&ledger).await;
+            let said = std::mem::take(&mut *ledger.said.lock().unwrap());
+            assert_eq!(said.iter().map(|report| report.uses.len()).sum::<usize>(), uses, "{after_ms}");
+        }
     }
 
     #[tokio::test]

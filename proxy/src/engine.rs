@@ -18,6 +18,7 @@ use crate::{
     Config,
     breaker::Breakers,
     config::Deadlines,
+    content::ContentPolicy,
     follow::{
         lease::{self, Lease},
         takeover,
@@ -54,6 +55,8 @@ pub struct Engine {
     pub rankings: Arc<Rankings>,
     /// Where outputs are kept.
     pub artifacts: Artifacts,
+    /// Which prompts are refused.
+    pub content: ContentPolicy,
     /// Fetches what customers name.
     pub inputs: GuardedClient,
     /// Fetches what providers made.
@@ -106,6 +109,7 @@ impl Engine {
             breakers: Breakers::new(Arc::clone(&metrics)),
             rankings: Arc::new(Rankings::default()),
             artifacts: Artifacts::open(&config.artifacts_url)?,
+            content: config.content_policy.clone(),
             inputs: inputs::client(config.input_allow_private)?,
             downloads: outputs::download_client()?,
             media: MediaBudget::default(),

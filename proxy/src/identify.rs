@@ -1,28 +1,30 @@
 //! Whose key is this? (api contract §4)
 //!
-//! Asks the ledger on every request, so a revoked key stops with the next one; hashes a key only once in a while; counts
-//! failures per client address. Speed fails open for 60 s while the ledger is away, and never turns that into a 401.
+//! A revoked key stops with the next request: remembered records are used only while the ledger's feed is live, otherwise
+//! the ledger is asked. Hashes a key only once in a while; counts failures per client address. Speed fails open for 60 s
+//! while the ledger is away, and never turns that into a 401.
 
 mod bearer;
+mod follow;
 mod lookup;
+mod memory;
 mod verify;
 
 use std::{future::Future, net::IpAddr, sync::Arc};
 
 use ledger_contract::{Timestamp, access::KeyCandidate};
-use moka::future::Cache;
 
 use crate::{
     limits::{Decision, FailedLogins},
-    metrics::Metrics,
+    metrics::{KeyCheck, Metrics},
 };
 
 pub use bearer::{Bearer, Secret, read_bearer};
+pub use follow::follow;
 use lookup::Lookups;
+pub use memory::{KeyRecord, Memory};
 use verify::{Verifier, Wrong};
 
-/// How long a record seen before the ledger went away still authenticates, in milliseconds.
-const SEEN_MS: i64 = 60_000;
 /// Most keys remembered at once.
 const REMEMBERED_KEYS: u64 = 100_000;
 /// How often a key is looked at again when another request spoilt a shared check.
@@ -63,7 +65,7 @@ pub enum Refused {
 pub struct Identifier<S> {
     lookups: Lookups<S>,
     verifier: Verifier,
-    seen: Cache<[u8; 32], (KeyCandidate, Timestamp)>,
+    memory: Arc<Memory>,
     failed: FailedLogins,
     metrics: Arc<Metrics>,
 }
@@ -90,26 +92,34 @@ impl<S: KeySource> Identifier<S> {
         Self {
             lookups: Lookups::new(source),
             verifier: Verifier::new(verifications, REMEMBERED_KEYS),
-            seen: Cache::builder()
-                .max_capacity(REMEMBERED_KEYS)
-                .time_to_live(std::time::Duration::from_millis(SEEN_MS.unsigned_abs()))
-                .build(),
+            memory: Arc::default(),
             failed: FailedLogins::new(failed_per_minute),
             metrics,
         }
     }
 
+    /// What the ledger's feed has to keep up to date.
+    pub fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
+    }
+
     /// Steps 3 to 5 of the order of checks. The candidate's account may be gone, and its allowlist is not checked yet.
-    pub async fn identify(&self, bearer: &Bearer, arrival: Arrival) -> Result<KeyCandidate, Refused> {
+    pub async fn identify(&self, bearer: &Bearer, arrival: Arrival) -> Result<Arc<KeyRecord>, Refused> {
+        if let Bearer::Key(secret) = bearer
+            && let Some(record) = self.memory.current(secret.digest(), arrival.now)
+        {
+            self.metrics.key_checked(KeyCheck::Remembered);
+            return Ok(record);
+        }
         let decided = self.decide(bearer, arrival).await;
         if matches!(decided, Err(Refused::Missing | Refused::Invalid)) {
             self.failed.record(arrival.client, arrival.now_ns());
-            self.metrics.key_checked("refused");
+            self.metrics.key_checked(KeyCheck::Refused);
         }
         decided
     }
 
-    async fn decide(&self, bearer: &Bearer, arrival: Arrival) -> Result<KeyCandidate, Refused> {
+    async fn decide(&self, bearer: &Bearer, arrival: Arrival) -> Result<Arc<KeyRecord>, Refused> {
         let remembered = match bearer {
             Bearer::Key(secret) => self.verifier.remembers(secret, arrival.now).await,
             Bearer::Missing | Bearer::Malformed => false,
@@ -121,27 +131,31 @@ impl<S: KeySource> Identifier<S> {
             Bearer::Missing => Err(Refused::Missing),
             Bearer::Malformed => Err(Refused::Invalid),
             Bearer::Key(secret) => {
-                self.metrics.key_checked(if remembered { "remembered" } else { "hashed" });
+                self.metrics.key_checked(if remembered { KeyCheck::Asked } else { KeyCheck::Hashed });
                 self.authenticate(secret, arrival).await
             }
         }
     }
 
-    async fn authenticate(&self, secret: &Secret, arrival: Arrival) -> Result<KeyCandidate, Refused> {
-        let Ok(candidates) = self.lookups.find(secret.prefix()).await else {
-            return self.seen_lately(secret, arrival.now).await;
-        };
+    async fn authenticate(&self, secret: &Secret, arrival: Arrival) -> Result<Arc<KeyRecord>, Refused> {
+        let mark = self.memory.mark();
         let digest = secret.digest();
-        let usable = match self.verify(secret, &candidates, arrival).await {
-            Ok(candidate) if candidate.key.is_usable(arrival.now) => candidate,
-            Ok(_) | Err(Refused::Invalid) => {
-                self.seen.invalidate(&digest).await;
-                return Err(Refused::Invalid);
-            }
-            Err(other) => return Err(other),
+        let Ok(candidates) = self.lookups.find(secret.prefix()).await else {
+            self.metrics.key_checked(KeyCheck::LedgerAway);
+            return self.memory.lately(digest, arrival.now).ok_or(Refused::LedgerAway);
         };
-        self.seen.insert(digest, (usable.clone(), arrival.now)).await;
-        Ok(usable)
+        match self.verify(secret, &candidates, arrival).await {
+            Ok((candidate, verified_at)) if candidate.key.is_usable(arrival.now) => {
+                let record = Arc::new(KeyRecord::new(candidate));
+                self.memory.keep(*digest, Arc::clone(&record), verified_at, arrival.now, mark);
+                Ok(record)
+            }
+            Ok(_) | Err(Refused::Invalid) => {
+                self.memory.forget(digest);
+                Err(Refused::Invalid)
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// Checks of equal keys are shared; one that another address's limit cut short is repeated for this one.
@@ -150,11 +164,11 @@ impl<S: KeySource> Identifier<S> {
         secret: &Secret,
         candidates: &Arc<Vec<KeyCandidate>>,
         arrival: Arrival,
-    ) -> Result<KeyCandidate, Refused> {
+    ) -> Result<(KeyCandidate, Timestamp), Refused> {
         let refusal = || self.failed.refusal(arrival.client, arrival.now_ns());
         for _ in 0..TRIES {
             match self.verifier.verify(secret, candidates, arrival.now, || refusal().is_some()).await {
-                Ok(candidate) => return Ok(candidate),
+                Ok(verified) => return Ok(verified),
                 Err(Wrong::Key) => return Err(Refused::Invalid),
                 Err(Wrong::Busy) => return Err(Refused::Busy),
                 Err(Wrong::Limited) => {
@@ -165,14 +179,6 @@ impl<S: KeySource> Identifier<S> {
             }
         }
         Err(Refused::Busy)
-    }
-
-    async fn seen_lately(&self, secret: &Secret, now: Timestamp) -> Result<KeyCandidate, Refused> {
-        self.metrics.key_checked("ledger_away");
-        let seen = self.seen.get(&secret.digest()).await;
-        let fresh =
-            seen.filter(|(candidate, seen_at)| now.since_ms(*seen_at) <= SEEN_MS && candidate.key.is_usable(now));
-        fresh.map(|(candidate, _)| candidate).ok_or(Refused::LedgerAway)
     }
 }
 

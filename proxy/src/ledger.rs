@@ -12,6 +12,8 @@ use std::{sync::Arc, time::Duration};
 use ledger_contract::{
     AccountId, HolderId,
     command::{Answer, Ask, Claim, Command},
+    feed::{self, FollowKeys, KeyNews},
+    request_log::{self, LoggedRequests},
     wire::{
         self, Balance, FindKeys, FindReplay, FoundKeys, RenewLease, ReplayAnswer, RequestCounts, TakeLeases,
         TakenLeases,
@@ -100,9 +102,20 @@ impl LedgerClient {
         typed::<B>(said)
     }
 
-    /// Keys that begin like the presented one.
-    pub async fn find_keys(&self, prefix: String) -> Result<FoundKeys, LedgerError> {
-        self.http.post(wire::KEYS_FIND, &FindKeys { prefix }).await.map_err(harmless)
+    /// Keys of this region's stack that begin like the presented one.
+    pub async fn find_keys(&self, prefix: String, region: String) -> Result<FoundKeys, LedgerError> {
+        self.http.post(wire::KEYS_FIND, &FindKeys { prefix, region: Some(region) }).await.map_err(harmless)
+    }
+
+    /// What changed about keys and plans; held open for a moment when nothing did.
+    pub async fn follow_keys(&self, question: &FollowKeys) -> Result<KeyNews, LedgerError> {
+        self.http.post(feed::KEYS_FEED, question).await.map_err(harmless)
+    }
+
+    /// Reports rows of the request log; said twice, they are kept once.
+    pub async fn log_requests(&self, logged: &LoggedRequests) -> Result<(), LedgerError> {
+        let _: serde_json::Value = self.http.post(request_log::REQUEST_LOG, logged).await.map_err(harmless)?;
+        Ok(())
     }
 
     /// What is known about an idempotency key.

@@ -15,12 +15,13 @@
 //! | [`reads`] | reads that the ledger answers |
 //! | [`estimate`], [`library`], [`health`] | answers from what the proxy knows |
 //! | [`files`] | output files |
-//! | [`counts`] | request counts, reported to the ledger |
+//! | [`counts`], [`request_log`] | request counts and log rows, reported to the ledger |
 //! | [`engine`] | everything that talks to the ledger and to providers |
 //! | [`ledger`], [`provider`] | the clients of both |
 //! | [`create`], [`cancel`] | what a customer starts and stops |
 //! | [`dispatch`], [`follow`], [`run`], [`chain`] | a generation's way through its providers |
 //! | [`inputs`], [`outputs`] | files that come in, files that are kept |
+//! | [`content`] | prompts that the operator refuses |
 //! | [`breaker`], [`hints`] | who may be tried, and who first |
 //! | [`config`], [`metrics`], [`drain`], [`operator`] | running it |
 
@@ -32,6 +33,7 @@ pub mod cancel;
 pub mod chain;
 pub mod clock;
 pub mod config;
+pub mod content;
 pub mod counts;
 pub mod create;
 pub mod dispatch;
@@ -53,6 +55,7 @@ pub mod outputs;
 pub mod phases;
 pub mod provider;
 pub mod reads;
+pub mod request_log;
 pub mod routes;
 pub mod run;
 

@@ -1,6 +1,11 @@
 //! How often: GCRA (api contract §7.1) as a pure function, and bounded in-process stores of its one number.
 //!
-//! Times are Unix nanoseconds, passed in. A shared store can replace the in-process one; the arithmetic stays here.
+//! Times are Unix nanoseconds, passed in. [`shared`] keeps the number in Redis for all proxies, [`limiter`] chooses.
+//! Failed authentications are counted in this process only: an address that guesses at one proxy is no reason to ask
+//! Redis at every other, and the hash work it may cause is each machine's own.
+
+pub mod limiter;
+pub mod shared;
 
 use std::{
     hash::Hash,
@@ -63,6 +68,15 @@ impl Rate {
         self.headers(settled(tat, now), now)
     }
 
+    /// What a decision that was made elsewhere says; `tat` is the time stored after it.
+    fn decided(self, drawn: bool, tat: i64, now: i64) -> Decision {
+        if !drawn {
+            // The same arithmetic refuses again, and says how long to wait.
+            return Decision { store: None, ..self.decide(Some(tat), now) };
+        }
+        Decision { store: Some(tat), headers: self.headers(settled(Some(tat), now), now), retry_after_s: 1 }
+    }
+
     fn headers(self, tat: i64, now: i64) -> RateHeaders {
         let remaining = (WINDOW_NS - (tat - now)) / self.spacing_ns();
         RateHeaders {
@@ -117,6 +131,15 @@ impl<K: Hash + Eq + Copy> Times<K> {
         rate.decide(None, now)
     }
 
+    /// Notes a time that was decided elsewhere.
+    fn note(&self, key: K, time: i64, now: i64) {
+        if let Some(mut known) = self.by_key.get_mut(&key) {
+            *known = time;
+        } else if self.has_room(now) {
+            self.by_key.insert(key, time);
+        }
+    }
+
     /// A time in the past says the same as no entry, so those are what is thrown away; at most once a second, for it
     /// looks at every entry.
     fn has_room(&self, now: i64) -> bool {
@@ -145,6 +168,16 @@ impl AccountLimits {
     /// Draws one request, unless it is refused.
     pub fn draw(&self, account_id: AccountId, class: Class, rate: Rate, now: i64) -> Decision {
         self.times.draw((account_id, class), rate, now)
+    }
+
+    /// The stored time, if there is one.
+    fn known(&self, account_id: AccountId, class: Class) -> Option<i64> {
+        self.times.get((account_id, class))
+    }
+
+    /// Notes what was decided for all proxies.
+    fn note(&self, account_id: AccountId, class: Class, tat: i64, now: i64) {
+        self.times.note((account_id, class), tat, now);
     }
 
     /// The current values, drawing nothing.

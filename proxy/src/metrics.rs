@@ -4,7 +4,8 @@
 
 use ledger_contract::{AttemptOutcome, ErrorCode, GenerationStatus, MediaKind, Provider};
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, core::Collector,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    core::Collector,
 };
 
 /// Seconds; from a cached read to the create budget and beyond.
@@ -23,6 +24,33 @@ pub enum BreakerGauge {
     HalfOpen,
     /// 2
     Open,
+}
+
+/// How a presented key was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyCheck {
+    /// From memory, while the ledger's feed is live.
+    Remembered,
+    /// The ledger was asked; the key had been hashed lately.
+    Asked,
+    /// The ledger was asked and the key hashed.
+    Hashed,
+    /// It does not authenticate.
+    Refused,
+    /// The ledger could not be asked.
+    LedgerAway,
+}
+
+impl KeyCheck {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Remembered => "remembered",
+            Self::Asked => "asked",
+            Self::Hashed => "hashed",
+            Self::Refused => "refused",
+            Self::LedgerAway => "ledger_away",
+        }
+    }
 }
 
 /// The proxy's metrics, registered once per process.
@@ -46,6 +74,9 @@ pub struct Metrics {
     ledger_seconds: HistogramVec,
     ledger_batch: Histogram,
     key_checks: IntCounterVec,
+    key_feed: IntGauge,
+    limits_shared: IntGauge,
+    log_dropped: IntCounter,
 }
 
 impl Metrics {
@@ -92,6 +123,12 @@ impl Metrics {
                 )?,
             )?,
             key_checks: counter(r, "key_checks_total", "How presented keys were decided", &["way"])?,
+            key_feed: gauge(r, "key_feed_live", "1 while remembered keys are used without asking the ledger")?,
+            limits_shared: gauge(r, "limits_shared", "1 while rate limits are counted in Redis, 0 in this process")?,
+            log_dropped: register(
+                r,
+                IntCounter::with_opts(opts("request_log_dropped_total", "Request-log rows that found no room"))?,
+            )?,
         })
     }
 
@@ -171,9 +208,24 @@ impl Metrics {
         self.ledger_batch.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
     }
 
-    /// A presented key was decided: `remembered`, `hashed`, `refused` or `ledger_away`.
-    pub fn key_checked(&self, way: &str) {
-        self.key_checks.with_label_values(&[way]).inc();
+    /// A presented key was decided.
+    pub fn key_checked(&self, way: KeyCheck) {
+        self.key_checks.with_label_values(&[way.as_str()]).inc();
+    }
+
+    /// Whether remembered keys may be used without asking the ledger.
+    pub fn set_key_feed(&self, is_live: bool) {
+        self.key_feed.set(i64::from(is_live));
+    }
+
+    /// Whether rate limits are counted in Redis, together with all proxies, or in this process alone.
+    pub fn set_limits_shared(&self, are_shared: bool) {
+        self.limits_shared.set(i64::from(are_shared));
+    }
+
+    /// Rows of the request log that found no room while the ledger was away.
+    pub fn log_rows_dropped(&self, rows: u64) {
+        self.log_dropped.inc_by(rows);
     }
 }
 

@@ -7,6 +7,7 @@ mod shell;
 mod write;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,19 +15,20 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::StatusCode;
-use ledger_contract::{ErrorCode, Timestamp, access::KeyCandidate, wire::Caller};
+use ledger_contract::{ErrorCode, Timestamp, wire::Caller};
 use pingora::{
     Error, ErrorSource, ErrorType, Result,
     http::{RequestHeader, ResponseHeader},
     proxy::{FailToProxy, ProxyHttp, Session},
     upstreams::peer::HttpPeer,
 };
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::{
     answer::{RateHeaders, Reply},
     clock,
     drain::Place,
+    identify::KeyRecord,
     reads::{self, Question},
     routes::Route,
 };
@@ -47,9 +49,12 @@ pub struct Visit {
     label: &'static str,
     parameter: String,
     /// Set once the key is verified.
-    key: Option<KeyCandidate>,
+    key: Option<Arc<KeyRecord>>,
+    /// Where it came from, set with the key.
+    client: Option<IpAddr>,
     rate: Option<RateHeaders>,
     code: Option<ErrorCode>,
+    replayed: bool,
     read_status: Option<StatusCode>,
     discarded: usize,
     /// Held until the answer is flushed: Pingora drops the visit after that.
@@ -66,6 +71,8 @@ impl Visit {
             label: "none",
             parameter: String::new(),
             key: None,
+            client: None,
+            replayed: false,
             rate: None,
             code: None,
             read_status: None,
@@ -222,20 +229,32 @@ impl ProxyHttp for Phases {
         // Without a status nothing was written: the client had left.
         let status = session.response_written().map_or(0, |head| head.status.as_u16());
         let elapsed = visit.started.elapsed();
-        let method = session.req_header().method.as_str();
-        let account = visit.key.as_ref().map(|key| key.key.account_id.to_string());
-        info!(
-            request_id = visit.request_id,
-            account,
-            method,
-            route = visit.label,
-            status,
-            code = visit.code.map(ErrorCode::code),
-            ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            "request"
-        );
+        log(session, visit, status, elapsed);
         let known = visit.route.map_or("other", |route| route.method);
         self.0.metrics.request_answered(known, visit.label, status, visit.code, elapsed.as_secs_f64());
-        self.0.count(visit, status);
+        self.0.count(session, visit, status, elapsed);
+    }
+}
+
+/// A line per request: what failed for operators to see, what went well only for those who look closer.
+fn log(session: &Session, visit: &Visit, status: u16, elapsed: Duration) {
+    macro_rules! line {
+        ($level:ident) => {
+            $level!(
+                request_id = visit.request_id,
+                account = visit.key.as_ref().map(|key| tracing::field::display(key.key.account_id)),
+                method = session.req_header().method.as_str(),
+                route = visit.label,
+                status,
+                code = visit.code.map(ErrorCode::code),
+                ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                "request"
+            )
+        };
+    }
+    if (200..400).contains(&status) {
+        line!(debug);
+    } else {
+        line!(info);
     }
 }

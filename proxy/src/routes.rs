@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use ledger_contract::{MediaKind, Scope};
+use ledger_contract::{MediaKind, Plan, Scope};
 
 /// Which budget of requests a route draws from (api contract §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +16,16 @@ pub enum Class {
 }
 
 impl Class {
-    /// Its name in logs.
+    /// Requests per minute that `plan` has of it.
+    pub fn per_minute(self, plan: Plan) -> u32 {
+        let limits = plan.limits();
+        match self {
+            Self::General => limits.general_per_minute,
+            Self::Generation => limits.generation_per_minute,
+        }
+    }
+
+    /// Its name in logs and keys.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::General => "general",
@@ -59,6 +68,8 @@ pub struct Route {
     pub method: &'static str,
     /// `{generation_id}` is one segment; `{model_identifier}` is the whole rest, slashes included.
     pub template: &'static str,
+    /// `"<METHOD> <route template>"`, as usage reports it.
+    pub endpoint: &'static str,
     /// What a key needs for it.
     pub scope: Scope,
     /// What it draws from.
@@ -67,37 +78,38 @@ pub struct Route {
     pub kind: Kind,
 }
 
-impl Route {
-    /// `"<METHOD> <route template>"`, as usage reports it.
-    pub fn endpoint(&self) -> String {
-        format!("{} {}", self.method, self.template)
-    }
-}
-
-const fn route(method: &'static str, template: &'static str, scope: Scope, kind: Kind) -> Route {
-    let class = if matches!(kind, Kind::Create(_)) { Class::Generation } else { Class::General };
-    Route { method, template, scope, class, kind }
+macro_rules! route {
+    ($method:literal, $template:literal, $scope:ident, $kind:expr) => {
+        Route {
+            method: $method,
+            template: $template,
+            endpoint: concat!($method, " ", $template),
+            scope: Scope::$scope,
+            class: if matches!($kind, Kind::Create(_)) { Class::Generation } else { Class::General },
+            kind: $kind,
+        }
+    };
 }
 
 /// Every operation (api contract §5). A literal path stands before a template that would match it too.
 pub static ROUTES: &[Route] = &[
-    route("GET", "/v1/status", Scope::AccountRead, Kind::Read),
-    route("GET", "/v1/usage", Scope::AccountRead, Kind::Read),
-    route("GET", "/v1/user/account", Scope::AccountRead, Kind::Read),
-    route("GET", "/v1/user/billing", Scope::AccountRead, Kind::Read),
-    route("GET", "/v1/estimate/{model_identifier}", Scope::LibraryRead, Kind::Estimate),
-    route("POST", "/v1/generate/image/{model_identifier}", Scope::GenerationWrite, Kind::Create(MediaKind::Image)),
-    route("POST", "/v1/generate/video/{model_identifier}", Scope::GenerationWrite, Kind::Create(MediaKind::Video)),
-    route("GET", "/v1/content/list", Scope::GenerationRead, Kind::Read),
-    route("GET", "/v1/content/{generation_id}", Scope::GenerationRead, Kind::Read),
-    route("POST", "/v1/content/generation/cancel/{generation_id}", Scope::GenerationDelete, Kind::Cancel),
-    route("DELETE", "/v1/content/{generation_id}", Scope::GenerationDelete, Kind::Delete),
-    route("GET", "/v1/health/inference/providers", Scope::HealthRead, Kind::HealthProviders),
-    route("GET", "/v1/health/inference/models", Scope::HealthRead, Kind::HealthModels),
-    route("GET", "/v1/health/storage", Scope::HealthRead, Kind::HealthStorage),
-    route("GET", "/v1/health/cache", Scope::HealthRead, Kind::HealthCache),
-    route("GET", "/v1/library/providers", Scope::LibraryRead, Kind::LibraryProviders),
-    route("GET", "/v1/library/models", Scope::LibraryRead, Kind::LibraryModels),
+    route!("GET", "/v1/status", AccountRead, Kind::Read),
+    route!("GET", "/v1/usage", AccountRead, Kind::Read),
+    route!("GET", "/v1/user/account", AccountRead, Kind::Read),
+    route!("GET", "/v1/user/billing", AccountRead, Kind::Read),
+    route!("GET", "/v1/estimate/{model_identifier}", LibraryRead, Kind::Estimate),
+    route!("POST", "/v1/generate/image/{model_identifier}", GenerationWrite, Kind::Create(MediaKind::Image)),
+    route!("POST", "/v1/generate/video/{model_identifier}", GenerationWrite, Kind::Create(MediaKind::Video)),
+    route!("GET", "/v1/content/list", GenerationRead, Kind::Read),
+    route!("GET", "/v1/content/{generation_id}", GenerationRead, Kind::Read),
+    route!("POST", "/v1/content/generation/cancel/{generation_id}", GenerationDelete, Kind::Cancel),
+    route!("DELETE", "/v1/content/{generation_id}", GenerationDelete, Kind::Delete),
+    route!("GET", "/v1/health/inference/providers", HealthRead, Kind::HealthProviders),
+    route!("GET", "/v1/health/inference/models", HealthRead, Kind::HealthModels),
+    route!("GET", "/v1/health/storage", HealthRead, Kind::HealthStorage),
+    route!("GET", "/v1/health/cache", HealthRead, Kind::HealthCache),
+    route!("GET", "/v1/library/providers", LibraryRead, Kind::LibraryProviders),
+    route!("GET", "/v1/library/models", LibraryRead, Kind::LibraryModels),
 ];
 
 /// What a method and a path lead to.

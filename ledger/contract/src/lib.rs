@@ -12,13 +12,17 @@
 //! | [`generation`] | states, attempts, stored answers |
 //! | [`command`] | what changes the book, and every answer it can give |
 //! | [`wire`] | paths, headers and bodies of the internal HTTP contract |
+//! | [`feed`] | how proxies hear of changed keys before the change is confirmed |
+//! | [`request_log`] | one row per authenticated request |
 
 pub mod access;
 pub mod command;
 pub mod error;
+pub mod feed;
 pub mod generation;
 pub mod id;
 pub mod money;
+pub mod request_log;
 pub mod time;
 pub mod wire;
 

@@ -75,6 +75,9 @@ pub struct AnswerBatch {
 pub struct FindKeys {
     /// Its first nine characters.
     pub prefix: String,
+    /// Who asks: the ledger of another region knows no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 /// All of them; prefixes are not unique.
@@ -143,6 +146,9 @@ pub struct RequestCounts {
     pub report_id: uuid::Uuid,
     /// One row per distinct combination.
     pub rows: Vec<RequestCount>,
+    /// When keys authenticated, each at most once a minute.
+    #[serde(default)]
+    pub uses: Vec<(ApiKeyId, Timestamp)>,
 }
 
 /// How often one endpoint answered one account in one way within one hour.

@@ -10,11 +10,12 @@ use ledger_contract::{
     AccountId, Credits,
     access::Account,
     command::{Add, AddAnswer, Answer, Command},
+    feed::KeyChange,
     wire::{Balance, NewAccount, SetPlan},
 };
 use uuid::Uuid;
 
-use super::{Answered, check_name, id};
+use super::{Answered, check_name, feed::announced, id};
 use crate::{app::App, clock, problem::Problem, routes::Body};
 
 /// `GET /internal/accounts`.
@@ -63,8 +64,12 @@ pub(crate) async fn set_plan(
     path: Path<String>,
     Body(set): Body<SetPlan>,
 ) -> Answered<Account> {
-    let account = app.store.set_plan(id(&path, "account")?, set.plan, clock::now()).await?;
-    account.map(Json).ok_or(Problem::Missing("account"))
+    let (account_id, store) = (id(&path, "account")?, app.store.clone());
+    let account = announced(&app, async move {
+        let account = store.set_plan(account_id, set.plan, clock::now()).await?;
+        Ok((account.ok_or(Problem::Missing("account"))?, Some(KeyChange::Account(account_id))))
+    });
+    account.await.map(Json)
 }
 
 /// `GET /internal/balances/{account_id}`.

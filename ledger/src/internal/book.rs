@@ -58,7 +58,12 @@ pub(crate) async fn count_requests(
     State(app): State<Arc<App>>,
     Body(counts): Body<RequestCounts>,
 ) -> Answered<Nothing> {
-    app.store.count_requests(&counts, clock::now()).await?;
+    let now = clock::now();
+    app.store.count_requests(&counts, now).await?;
+    for (apikey_id, used_at) in counts.uses {
+        // A proxy whose clock is ahead has not used a key in the future.
+        app.touches.note(apikey_id, used_at.min(now));
+    }
     Ok(Json(Nothing {}))
 }
 

@@ -10,14 +10,15 @@ use axum::{
 use ledger_contract::{
     AccountId, ApiKeyId, Scope, Timestamp,
     access::{ApiKey, KeyState},
+    feed::KeyChange,
     wire::{CreatedKey, FindKeys, FoundKeys, KeyName, NewKey, RotateKey},
 };
 use ledger_store::Rotation;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Answered, check_name, id};
-use crate::{allowlist, app::App, clock, problem::Problem, routes::Body, secret::Secret};
+use super::{Answered, check_name, feed::announced, id};
+use crate::{allowlist, app::App, clock, problem::Problem, request_log, routes::Body, secret::Secret};
 
 /// Grace periods that a rotation may have (api contract §4.2).
 const GRACE_HOURS: [u32; 7] = [1, 6, 12, 24, 48, 72, 168];
@@ -32,6 +33,9 @@ pub(crate) struct KeysQuery {
 
 /// `POST /internal/keys/find`.
 pub(crate) async fn find(State(app): State<Arc<App>>, Body(find): Body<FindKeys>) -> Answered<FoundKeys> {
+    if find.region.is_some_and(|region| region != app.region) {
+        return Ok(Json(FoundKeys { candidates: Vec::new() }));
+    }
     Ok(Json(FoundKeys { candidates: app.store.find_keys(&find.prefix).await? }))
 }
 
@@ -86,11 +90,17 @@ pub(crate) async fn rotate(
     let grace_ends_at = now.plus_ms(i64::from(rotate.grace_hours) * HOUR_MS);
     let key =
         ApiKey { name: old.name, scopes: old.scopes, allow_ips: old.allow_ips, ..drawn.blank(old.account_id, now) };
-    match app.store.rotate_key(old.apikey_id, grace_ends_at, &key, &drawn.hash).await? {
-        Rotation::Rotated => Ok(Json(CreatedKey { api_key: drawn.secret.reveal(), key })),
-        Rotation::NotActive => Err(Problem::Conflict("only an active key can be rotated".to_owned())),
-        Rotation::Missing => Err(Problem::Missing("key")),
-    }
+    let store = app.store.clone();
+    let rotated = announced(&app, async move {
+        match store.rotate_key(old.apikey_id, grace_ends_at, &key, &drawn.hash).await? {
+            Rotation::Rotated => {
+                Ok((CreatedKey { api_key: drawn.secret.reveal(), key }, Some(KeyChange::Prefix(old.prefix))))
+            }
+            Rotation::NotActive => Err(Problem::Conflict("only an active key can be rotated".to_owned())),
+            Rotation::Missing => Err(Problem::Missing("key")),
+        }
+    });
+    rotated.await.map(Json)
 }
 
 /// `PUT /internal/keys/{apikey_id}`.
@@ -100,25 +110,38 @@ pub(crate) async fn rename(
     Body(name): Body<KeyName>,
 ) -> Answered<ApiKey> {
     check_name(&name.name)?;
-    found(app.store.rename_key(id(&path, "key")?, &name.name).await?)
+    let (apikey_id, store) = (id(&path, "key")?, app.store.clone());
+    let renamed = announced(&app, async move { found(store.rename_key(apikey_id, &name.name).await?) });
+    renamed.await.map(Json)
 }
 
 /// `POST /internal/keys/{apikey_id}/revoke`.
 pub(crate) async fn revoke(State(app): State<Arc<App>>, path: Path<String>) -> Answered<ApiKey> {
-    found(app.store.revoke_key(id(&path, "key")?).await?)
+    let (apikey_id, store) = (id(&path, "key")?, app.store.clone());
+    let revoked = announced(&app, async move { found(store.revoke_key(apikey_id).await?) });
+    revoked.await.map(Json)
 }
 
 /// `DELETE /internal/keys/{apikey_id}`.
 pub(crate) async fn delete(State(app): State<Arc<App>>, path: Path<String>) -> Answered<ApiKey> {
-    found(app.store.delete_key(id(&path, "key")?).await?)
+    let (apikey_id, store) = (id(&path, "key")?, app.store.clone());
+    let deleted = announced(&app, async move { found(store.delete_key(apikey_id).await?) }).await?;
+    if let Err(error) = request_log::forget_key(&app.store, apikey_id).await {
+        // The key is gone all the same; the hourly sweep finds what is left.
+        tracing::warn!(%error, "log rows of a deleted key are still there");
+    }
+    Ok(Json(deleted))
 }
 
 async fn existing(app: &App, apikey_id: ApiKeyId) -> Result<ApiKey, Problem> {
     app.store.key(apikey_id).await?.ok_or(Problem::Missing("key"))
 }
 
-fn found(key: Option<ApiKey>) -> Answered<ApiKey> {
-    key.map(Json).ok_or(Problem::Missing("key"))
+/// The key as it is now, and what proxies have to hear of it.
+fn found(key: Option<ApiKey>) -> Result<(ApiKey, Option<KeyChange>), Problem> {
+    let key = key.ok_or(Problem::Missing("key"))?;
+    let change = KeyChange::Prefix(key.prefix.clone());
+    Ok((key, Some(change)))
 }
 
 /// A new secret and what is kept of it.

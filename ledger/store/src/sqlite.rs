@@ -8,6 +8,7 @@ mod leases;
 mod load;
 mod persist;
 mod reads;
+mod request_log;
 mod rows;
 mod sweep;
 mod usage;

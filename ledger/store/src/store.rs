@@ -5,6 +5,7 @@ use ledger_contract::{
     access::{Account, ApiKey, KeyCandidate},
     command::{Answer, Claim, Command},
     generation::OpenGeneration,
+    request_log::{LoggedRequest, RequestRow},
     wire::{AuditReport, LedgerEntry, ReplayAnswer, RequestCounts},
 };
 
@@ -123,6 +124,19 @@ every_store! {
     fn mark_swept(generation_ids: &[GenerationId]) -> ();
     /// Forgets expired idempotency keys, report ids older than a day and leases of long gone holders.
     fn sweep_keys(now: Timestamp) -> ();
+
+    /// What this deployment keeps under that name; `fresh`, if it keeps nothing yet.
+    fn deployment_value(name: &str, fresh: &str) -> String;
+    /// Keeps rows of the request log with the hashes of their addresses. A row said again, or of a deleted key: nothing.
+    fn log_requests(rows: &[(LoggedRequest, String)]) -> ();
+    /// Rows of this account older than time and request id, newest first.
+    fn logged_requests(account_id: AccountId, before: (Timestamp, &str), limit: u32) -> Vec<RequestRow>;
+    /// Removes rows of this plan's accounts up to then, a bounded number of them; whether there may be more.
+    fn sweep_request_log(plan: Plan, until: Timestamp) -> bool;
+    /// Removes rows of this key, a bounded number of them; whether there may be more.
+    fn forget_requests_of_key(apikey_id: ApiKeyId) -> bool;
+    /// Keys that were deleted and still have rows.
+    fn keyless_requests(limit: u32) -> Vec<ApiKeyId>;
 
     /// Proves the book in one read transaction, in bounded memory.
     fn audit() -> AuditReport;

@@ -11,7 +11,7 @@ use crate::stack::{Bed, Stack, eventually, new_key, now};
 
 async fn find(stack: &Stack, key: &CreatedKey) -> Vec<ledger_contract::access::KeyCandidate> {
     let prefix = key.api_key[..9].to_owned();
-    stack.post::<FoundKeys>(wire::KEYS_FIND, &FindKeys { prefix }).await.candidates
+    stack.post::<FoundKeys>(wire::KEYS_FIND, &FindKeys { prefix, region: None }).await.candidates
 }
 
 async fn rotate(stack: &Stack, key: &CreatedKey, grace_hours: u32) -> (u16, Value) {
@@ -62,7 +62,7 @@ async fn a_new_key_is_found_by_its_prefix_and_verifies() {
     assert_eq!(found.len(), 1);
     assert_eq!((&found[0].key, found[0].plan), (&made.key, Some(Plan::Pro)));
     assert!(bcrypt::verify(&made.api_key, &found[0].hash).unwrap());
-    let unknown = FindKeys { prefix: "bye_zzzzz".to_owned() };
+    let unknown = FindKeys { prefix: "bye_zzzzz".to_owned(), region: None };
     assert_eq!(stack.post::<FoundKeys>(wire::KEYS_FIND, &unknown).await.candidates, []);
     let listed: Vec<ApiKey> = stack.get(&format!("{}?account_id={account}", wire::KEYS)).await;
     assert_eq!(listed, [made.key]);

@@ -5,10 +5,12 @@
 mod access;
 mod commands;
 mod content;
+mod feed;
 mod keys;
 mod operator;
 mod outage;
 mod reads;
 mod recovery;
+mod request_log;
 mod stack;
 mod sweeping;

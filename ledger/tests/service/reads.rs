@@ -87,7 +87,7 @@ async fn usage_sums_requests_and_attempts_and_a_report_said_twice_counts_once() 
         row(&tenant, list, 200, None, 1),
         row(&tenant, list, 503, Some("BSE5002"), 5),
     ];
-    let report = RequestCounts { report_id: uuid::Uuid::now_v7(), rows };
+    let report = RequestCounts { report_id: uuid::Uuid::now_v7(), rows, uses: Vec::new() };
     for _ in 0..2 {
         assert_eq!(stack.post::<Value>(wire::REQUEST_COUNTS, &report).await, json!({}));
     }

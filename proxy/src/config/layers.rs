@@ -10,6 +10,8 @@ use figment::{
 };
 use ledger_contract::Provider;
 
+use crate::content::ContentPolicy;
+
 const DEFAULTS: &str = include_str!("../../defaults.toml");
 
 /// Every key. Its variable is `BABYSEA_` and the key in capitals, dots as `_`.
@@ -28,6 +30,7 @@ const KEYS: &[&str] = &[
     "proxy.public_url",
     "proxy.threads",
     "proxy.failed_auth_per_minute",
+    "proxy.content_policy",
     "ledger.url",
     "ledger.token",
     "simulator.url",
@@ -105,6 +108,23 @@ impl Layers {
         let Some((text, origin)) = self.text(key) else { return Vec::new() };
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         items.filter_map(|item| self.parse(key, item, &origin)).collect()
+    }
+
+    /// An array of patterns, or one pattern a line: a comma is part of a pattern.
+    pub(super) fn patterns(&mut self, key: &str) -> Option<ContentPolicy> {
+        let patterns = match self.figment.find_value(key) {
+            Ok(Value::Array(_, items)) => items.iter().filter_map(flatten).collect(),
+            Ok(Value::String(_, text)) => text.lines().map(str::trim).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        let patterns: Vec<String> = patterns.into_iter().filter(|pattern| !pattern.is_empty()).collect();
+        match ContentPolicy::new(&patterns) {
+            Ok(policy) => Some(policy),
+            Err(error) => {
+                self.mistakes.push(format!("{key}: {error}"));
+                None
+            }
+        }
     }
 
     /// Reports keys of our own tables, and provider names, that mean nothing.

@@ -33,6 +33,16 @@ fn a_variable_wins_over_the_file_and_the_file_over_the_defaults() {
 }
 
 #[test]
+fn patterns_of_the_content_policy_keep_their_commas_and_a_broken_one_is_a_mistake() {
+    let written = |config: Config| format!("{:?}", config.content_policy);
+    let from_file = written(read("[proxy]\ncontent_policy = [\"a{1,3}\", \"b\"]", &[]).unwrap());
+    assert!(from_file.contains("a{1,3}"), "{from_file}");
+    assert_eq!(written(read("", &[("BABYSEA_PROXY_CONTENT_POLICY", "a{1,3}\nb")]).unwrap()), from_file);
+    let mistakes = read("[proxy]\ncontent_policy = [\"(\"]", &[]).unwrap_err().mistakes;
+    assert!(mistakes.iter().any(|mistake| mistake.starts_with("proxy.content_policy")), "{mistakes:?}");
+}
+
+#[test]
 fn lists_are_read_from_arrays_and_from_comma_texts() {
     let config = read("simulate = [\"fal\", \"bfl\"]", &[("BABYSEA_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).unwrap();
     assert_eq!(config.simulate, [Provider::Fal, Provider::Bfl]);

@@ -73,6 +73,7 @@ fn check(
 async fn finish(engine: &Engine, request: &CreateRequest, canonical: &Canonical) -> Result<Routed, PublicError> {
     let model = engine.catalogue.model(&request.model).ok_or_else(|| unknown_model(&request.model))?;
     inputs::check(engine, model, canonical).await?;
+    engine.content.check(canonical)?;
     route(engine, model, canonical, &request.request_id).ok_or_else(no_provider)
 }
 

@@ -22,7 +22,10 @@ pub enum Bearer {
 
 /// A presented key. Has no `Display`, and its `Debug` shows nothing.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    digest: [u8; 32],
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,21 +38,22 @@ impl Secret {
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(KEY_START)?;
         let is_base64url = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        (text.len() == KEY_LENGTH && is_base64url).then(|| Self(text.to_owned()))
+        let is_key = text.len() == KEY_LENGTH && is_base64url;
+        is_key.then(|| Self { text: text.to_owned(), digest: Sha256::digest(text.as_bytes()).into() })
     }
 
     /// What keys are looked up by.
     pub fn prefix(&self) -> &str {
-        self.0.get(..KEY_PREFIX_LENGTH).unwrap_or_default()
+        self.text.get(..KEY_PREFIX_LENGTH).unwrap_or_default()
     }
 
     /// What a verified key is remembered under.
-    pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 
     pub(super) fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 

@@ -1,7 +1,7 @@
 //! Authentication against a ledger that the test plays.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::*;
+use super::{memory::SEEN_MS, *};
 use ledger_contract::{
     Plan, Scope,
     access::{ApiKey, KeyState},
@@ -66,7 +66,7 @@ fn at(now: i64) -> Arrival {
 
 async fn ask(identifier: &Identifier<Book>, secret: &Secret, arrival: Arrival) -> Result<u128, Refused> {
     let found = identifier.identify(&Bearer::Key(secret.clone()), arrival).await;
-    found.map(|candidate| candidate.key.apikey_id.0.as_u128())
+    found.map(|record| record.key.apikey_id.0.as_u128())
 }
 
 #[tokio::test]

@@ -9,10 +9,8 @@ use ledger_contract::{ApiKeyId, Timestamp, access::KeyCandidate};
 use moka::future::Cache;
 use tokio::sync::Semaphore;
 
-use super::Secret;
+use super::{Secret, memory::REMEMBERED_MS};
 
-/// How long a verified key is not hashed again, in milliseconds.
-const REMEMBERED_MS: i64 = 5 * 60_000;
 /// How long a key may wait for its turn: a route has 5 s in all.
 const TURN_LIMIT: Duration = Duration::from_secs(3);
 /// Prefixes have 30 random bits: more equal ones than this is not chance.
@@ -59,27 +57,27 @@ impl Verifier {
 
     /// Whether this key was verified lately. Says nothing about its state now.
     pub(super) async fn remembers(&self, secret: &Secret, now: Timestamp) -> bool {
-        self.remembered.get(&secret.digest()).await.is_some_and(|verified| verified.is_fresh(now))
+        self.remembered.get(secret.digest()).await.is_some_and(|verified| verified.is_fresh(now))
     }
 
-    /// The candidate that this key is. `limited` is asked again right before any hash work.
+    /// The candidate that this key is, and when that was verified. `limited` is asked again right before any hash work.
     pub(super) async fn verify(
         &self,
         secret: &Secret,
         candidates: &Arc<Vec<KeyCandidate>>,
         now: Timestamp,
         limited: impl Fn() -> bool,
-    ) -> Result<KeyCandidate, Wrong> {
-        let digest = secret.digest();
+    ) -> Result<(KeyCandidate, Timestamp), Wrong> {
+        let digest = *secret.digest();
         if let Some(verified) = self.remembered.get(&digest).await {
             match verified.among(candidates, now) {
-                Some(candidate) => return Ok(candidate),
+                Some(candidate) => return Ok((candidate, verified.at)),
                 None => self.remembered.invalidate(&digest).await,
             }
         }
         let checking = self.remembered.try_get_with(digest, self.check(secret, candidates, now, limited));
         let verified = checking.await.map_err(|wrong| *wrong)?;
-        verified.among(candidates, now).ok_or(Wrong::Key)
+        verified.among(candidates, now).map(|candidate| (candidate, verified.at)).ok_or(Wrong::Key)
     }
 
     async fn check(

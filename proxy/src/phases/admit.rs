@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ledger_contract::{ErrorCode, PublicError, access::KeyCandidate};
+use ledger_contract::{ErrorCode, PublicError};
 use pingora::{Result, proxy::Session};
 
 use super::{Next, Shell, Visit, write};
@@ -10,9 +10,9 @@ use crate::{
     address,
     answer::Reply,
     files::{self, Served},
-    identify::{Arrival, Refused, read_bearer},
+    identify::{Arrival, KeyRecord, Refused, read_bearer},
     limits::Rate,
-    routes::{self, Class, Found, Route},
+    routes::{self, Found, Route},
 };
 
 impl Shell {
@@ -58,40 +58,45 @@ impl Shell {
         let header = session.req_header().headers.get_all("authorization");
         let bearer = read_bearer(header.iter().map(http::HeaderValue::as_bytes));
         let key = self.identifier.identify(&bearer, arrival).await.map_err(|refused| unidentified(&refused, visit))?;
-        let checked = self.check(&key, arrival, visit, route);
+        visit.client = Some(client);
+        let checked = self.check(&key, arrival, visit, route).await;
         visit.key = Some(key);
         checked
     }
 
     /// Steps 6 to 9: allowlist, account, scope, rate.
-    fn check(
+    async fn check(
         &self,
-        key: &KeyCandidate,
+        key: &KeyRecord,
         arrival: Arrival,
         visit: &mut Visit,
         route: &'static Route,
     ) -> Result<(), Reply> {
-        let account_id = key.key.account_id;
-        let rate = key.plan.map(|plan| {
-            let limits = plan.limits();
-            Rate::per_minute(match route.class {
-                Class::General => limits.general_per_minute,
-                Class::Generation => limits.generation_per_minute,
-            })
-        });
-        visit.rate = rate.map(|rate| self.limits.peek(account_id, route.class, rate, arrival.now_ns()));
-        if !address::is_allowed(&key.key.allow_ips, arrival.client) {
-            return Err(Reply::refuse(ErrorCode::IpNotAllowed, "This key may not be used from this address"));
-        }
-        let Some(rate) = rate else {
-            return Err(Reply::refuse(ErrorCode::AccountNotFound, "The account of this key is gone"));
+        let (account_id, now_ns) = (key.key.account_id, arrival.now_ns());
+        let rate = key.plan.map(|plan| Rate::per_minute(route.class.per_minute(plan)));
+        let refused = if !key.allowlist.allows(arrival.client) {
+            Some(Reply::refuse(ErrorCode::IpNotAllowed, "This key may not be used from this address"))
+        } else if rate.is_none() {
+            Some(Reply::refuse(ErrorCode::AccountNotFound, "The account of this key is gone"))
+        } else if !key.key.scopes.contains(&route.scope) {
+            Some(missing_scope(route))
+        } else {
+            None
         };
-        if !key.key.scopes.contains(&route.scope) {
-            return Err(missing_scope(route));
+        match (refused, rate) {
+            (None, Some(rate)) => {
+                let decision = self.limits.draw(account_id, route.class, rate, now_ns).await;
+                visit.rate = Some(decision.headers);
+                if decision.store.is_some() { Ok(()) } else { Err(limited(ErrorCode::RateLimitExceeded, decision)) }
+            }
+            (Some(reply), Some(rate)) => {
+                // What is refused before step 9 draws nothing and carries the current values.
+                visit.rate = Some(self.limits.peek(account_id, route.class, rate, now_ns).await);
+                Err(reply)
+            }
+            (Some(reply), None) => Err(reply),
+            (None, None) => Err(Reply::internal_error()),
         }
-        let decision = self.limits.draw(account_id, route.class, rate, arrival.now_ns());
-        visit.rate = Some(decision.headers);
-        if decision.store.is_some() { Ok(()) } else { Err(limited(ErrorCode::RateLimitExceeded, decision)) }
     }
 
     fn client(&self, session: &Session) -> IpAddr {

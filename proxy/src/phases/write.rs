@@ -20,6 +20,7 @@ pub(super) async fn answer(session: &mut Session, visit: &mut Visit, mut reply: 
         failure.error.retryable = true;
     }
     visit.code = reply.error_code();
+    visit.replayed = reply.is_replayed();
     let written = answer::write(&reply, &letterhead(visit));
     let reusable = intake::discard_body(session).await;
     if written.close || !reusable {

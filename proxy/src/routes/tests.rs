@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 fn endpoint(method: &str, path: &str) -> String {
     match find(method, path) {
-        Found::Route(route, value) => format!("{} = {value}", route.endpoint()),
+        Found::Route(route, value) => format!("{} = {value}", route.endpoint),
         other => format!("{other:?}"),
     }
 }

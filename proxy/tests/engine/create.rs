@@ -261,3 +261,23 @@ async fn requests_that_can_never_run_say_why() {
     assert_eq!((error(&reply).code, error(&reply).retryable), (ErrorCode::NoProviderAvailable, true));
     assert!(world.book.commands().is_empty());
 }
+
+#[tokio::test]
+async fn a_prompt_that_the_operator_refuses_starts_nothing() {
+    let world = World::new().await;
+    let body = json!({"generation_prompt": "Release the Kraken", "generation_provider_order": "bfl"});
+    let reply = create(&world.engine, world.request(POLLED, &body)).await;
+    let refused = error(&reply);
+    assert_eq!((refused.code, refused.retryable), (ErrorCode::ContentPolicyViolation, false));
+    assert!(!serde_json::to_string(refused).unwrap().to_lowercase().contains("kraken"), "{refused:?}");
+    assert!(world.book.commands().is_empty() && world.stage.submissions().is_empty());
+}
+
+#[tokio::test]
+async fn used_up_funds_at_a_provider_are_final_and_its_own_error() {
+    let world = World::new().await;
+    world.stage.set(Provider::Replicate, Behaviour::Status(402));
+    let reply = world.create(POLLED, "replicate").await;
+    let refused = error(&reply);
+    assert_eq!((refused.code, refused.retryable), (ErrorCode::ProviderCreditsExhausted, false));
+}

@@ -25,6 +25,13 @@ async fn an_input_file_is_fetched_and_known_by_its_content() {
     );
     assert_eq!(create_with(&world, &[at("nowhere")]).await.unwrap_err().0, ErrorCode::FileDownloadError);
     assert_eq!(create_with(&world, &[at("half-picture")]).await.unwrap_err().0, ErrorCode::FileLoadError);
+    for (path, code) in [
+        ("picture", ErrorCode::FileTooSmall),
+        ("wide-picture", ErrorCode::FileTooLarge),
+        ("heavy-picture", ErrorCode::FileSizeExceeded),
+    ] {
+        assert_eq!(create_with(&world, &[at(path)]).await.unwrap_err().0, code, "{path}");
+    }
     assert!(world.book.commands().is_empty(), "nothing was reserved");
     assert_eq!(create_with(&world, &[at("large-picture")]).await, Ok(()));
 }

@@ -24,6 +24,9 @@ pub use stage::{Behaviour, Stage};
 pub const POLLED: &str = "bfl/flux-1.1-pro";
 pub const SYNCHRONOUS: &str = "bfl/flux-schnell";
 
+/// What the operator's content policy refuses.
+pub const FORBIDDEN: &str = "(?i)kraken";
+
 pub struct World {
     pub engine: Arc<Engine>,
     pub book: Book,
@@ -164,6 +167,7 @@ fn config(ledger: &str, stage: &str, folder: &Path, deadlines: Deadlines) -> Con
         exploration_share: 0.0,
         input_allow_private: true,
         failed_auth_per_minute: 30,
+        content_policy: proxy::content::ContentPolicy::new(&[FORBIDDEN.to_owned()]).unwrap(),
         threads: 1,
     }
 }

@@ -54,6 +54,7 @@ pub fn config(ledger: SocketAddr, folder: &Path) -> Config {
         exploration_share: 0.0,
         input_allow_private: false,
         failed_auth_per_minute: 30,
+        content_policy: proxy::content::ContentPolicy::default(),
         threads: 2,
     }
 }

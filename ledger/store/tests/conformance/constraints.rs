@@ -50,6 +50,11 @@ const TRIPS: &[(&str, &str)] = &[
         "an_add_has_a_key_and_all_else_a_generation",
         "INSERT INTO entries SELECT 99, account_id, 'add', 1, 1, NULL, NULL, NULL, NULL, 1 FROM accounts",
     ),
+    (
+        "an_address_is_kept_as_a_hash",
+        "INSERT INTO request_log SELECT account_id, 1, 'r', 'k', 'n', 'p', 'GET', '/', '', 200, '', 0, '192.0.2.1', '', 1
+        FROM accounts",
+    ),
 ];
 
 /// An open generation with an open attempt, and a key.

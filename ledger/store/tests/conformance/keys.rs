@@ -13,7 +13,7 @@ use crate::{
 
 const HOUR_MS: i64 = 3_600_000;
 
-fn key(n: u32) -> ApiKey {
+pub fn key(n: u32) -> ApiKey {
     ApiKey {
         apikey_id: format!("bbbbbbbb-0000-4000-8000-{n:012}").parse().unwrap(),
         account_id: account(1),

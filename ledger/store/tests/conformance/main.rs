@@ -13,4 +13,5 @@ mod leases;
 mod races;
 mod random;
 mod reads;
+mod request_log;
 mod sweep;

@@ -122,6 +122,7 @@ async fn a_request_report_counts_once() {
     let report = |n: u128| RequestCounts {
         report_id: uuid::Uuid::from_u128(n),
         rows: vec![row(200, None, 3), row(429, Some("BSE1005"), 1)],
+        uses: Vec::new(),
     };
     for n in [1, 1, 2] {
         database.store.count_requests(&report(n), NOW).await.unwrap();
@@ -136,6 +137,10 @@ async fn a_request_report_counts_once() {
     assert_eq!(usage.requests, [used(200, None, 6), used(429, Some("BSE1005"), 2)]);
     let later = database.store.usage(account(1), hour.plus_ms(HOUR_MS)).await.unwrap();
     assert_eq!(later.requests, []);
-    let flood = RequestCounts { report_id: uuid::Uuid::from_u128(3), rows: vec![row(200, None, u64::MAX); 2] };
+    let flood = RequestCounts {
+        report_id: uuid::Uuid::from_u128(3),
+        rows: vec![row(200, None, u64::MAX); 2],
+        uses: Vec::new(),
+    };
     database.store.count_requests(&flood, NOW).await.unwrap();
 }

@@ -110,6 +110,8 @@ pub fn routes(stage: Stage) -> Router {
         .route("/bfl-task", get(bfl_poll))
         .route("/cloudflare/accounts/{account}/ai/run/{*model}", post(cloudflare_run))
         .route("/picture", get(async || picture(8, 4)))
+        .route("/wide-picture", get(async || picture(8_200, 64)))
+        .route("/heavy-picture", get(async || vec![0_u8; 11 << 20]))
         .route("/large-picture", get(async || picture(512, 512)))
         .route("/half-picture", get(async || picture(512, 512)[..200].to_vec()))
         .route("/garbage", get(async || "<html>gone</html>"))
