@@ -71,12 +71,12 @@ fn reserve(account: u128, index: u128) -> Command {
         provider_order: vec![Provider::Replicate, Provider::Fal],
         deadline_at: NOW.plus_ms(300_000),
         claim: None,
-        first_attempt: AttemptStart {
+        first_attempt: Some(AttemptStart {
             provider: Provider::Replicate,
             native_model: "black-forest-labs/flux-schnell".to_owned(),
             estimated_cost: MicroUsd(3_000),
             simulated: true,
-        },
+        }),
         holder: HolderId(Uuid::from_u128(7)),
     })
 }

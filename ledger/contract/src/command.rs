@@ -35,8 +35,9 @@ pub struct Reserve {
     pub deadline_at: Timestamp,
     /// The customer's idempotency key, if one was sent.
     pub claim: Option<Claim>,
-    /// Attempt 1, written ahead of the submission.
-    pub first_attempt: AttemptStart,
+    /// Attempt 1, written ahead of the submission; `None` for a generation that is charged or refunded without any.
+    #[serde(default)]
+    pub first_attempt: Option<AttemptStart>,
     /// The process that runs it.
     pub holder: HolderId,
 }

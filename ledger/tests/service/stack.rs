@@ -250,7 +250,7 @@ pub fn reserve(caller: Caller, amount: Credits) -> Reserve {
         provider_order: vec![Provider::Replicate, Provider::Fal],
         deadline_at: now().plus_ms(300_000),
         claim: None,
-        first_attempt: start_at(Provider::Replicate),
+        first_attempt: Some(start_at(Provider::Replicate)),
         holder: HolderId(Uuid::now_v7()),
     }
 }

@@ -48,7 +48,7 @@ pub async fn reserve(
         provider_order: prepared.routed.order.clone(),
         deadline_at,
         claim: prepared.claim,
-        first_attempt: prepared.routed.first_attempt,
+        first_attempt: Some(prepared.routed.first_attempt),
         holder: engine.holder,
     };
     match engine.ledger.ask_until(command.clone(), until).await {

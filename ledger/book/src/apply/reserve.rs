@@ -119,7 +119,7 @@ fn new_generation(reserve: &Reserve, now: Timestamp) -> Generation {
         model: reserve.model.clone(),
         amount: reserve.amount,
         status: GenerationStatus::Pending,
-        attempts: vec![started(1, &record, &reserve.first_attempt, now)],
+        attempts: reserve.first_attempt.iter().map(|start| started(1, &record, start, now)).collect(),
         record: Some(record),
     }
 }
