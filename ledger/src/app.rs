@@ -15,6 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    archivist::Archivist,
     clock,
     committer::{Committer, Worker, committer},
     config::{Config, Timing},
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) leases: Arc<Leases>,
     pub(crate) touches: Arc<Touches>,
+    pub(crate) archivist: Archivist,
     pub(crate) token: Token,
     /// Key hashes that may be computed at once.
     pub(crate) hashing: Semaphore,
@@ -77,6 +79,7 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
         metrics: Arc::clone(&metrics),
         leases,
         touches: Arc::default(),
+        archivist: Archivist { store: store.clone(), artifacts: artifacts.clone() },
         token: Token::new(&config.token),
         hashing: Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
         timing: config.timing,
@@ -111,8 +114,13 @@ fn background(app: &Arc<App>, artifacts: Artifacts, stop: &CancellationToken) ->
         lease: timing.lease,
         interval: timing.recovery_interval,
     };
-    let sweeper =
-        Sweeper { store: store.clone(), artifacts, metrics: Arc::clone(metrics), interval: timing.sweep_interval };
+    let sweeper = Sweeper {
+        store: store.clone(),
+        artifacts,
+        archivist: app.archivist.clone(),
+        metrics: Arc::clone(metrics),
+        interval: timing.sweep_interval,
+    };
     let touching = write_touches(store.clone(), Arc::clone(touches), timing.touch_interval, stop.clone());
     tasks.spawn(until_stopped("recovery", recovery.run(stop.clone())));
     tasks.spawn(until_stopped("sweeper", sweeper.run(stop.clone())));

@@ -9,7 +9,8 @@
 //! | `routes`, `internal`, `public` | the HTTP surface: internal contract, and public reads in the public envelope |
 //! | `problem` | the one function that gives a failure its face |
 //! | `secret`, `allowlist` | making API keys |
-//! | `recovery`, `sweeper`, `touches` | what happens without being asked |
+//! | `recovery`, `sweeper`, `archivist`, `touches` | what happens without being asked |
+//! | [`chain_file`] | an account's hash chain as a file, written and checked |
 //! | `metrics`, `operator` | what operators see |
 //!
 //! It refuses to decide about money (`ledger-book`), to hold SQL (`ledger-store`) or to authenticate customers: whoever
@@ -17,6 +18,8 @@
 
 mod allowlist;
 pub mod app;
+mod archivist;
+pub mod chain_file;
 mod clock;
 mod committer;
 pub mod config;

@@ -81,6 +81,8 @@ pub struct PlanLimits {
     pub in_flight: u32,
     /// How long output files live, in milliseconds.
     pub file_retention_ms: i64,
+    /// How long entries stay in the database before they are archived, in milliseconds.
+    pub ledger_retention_ms: i64,
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -88,14 +90,20 @@ const HOUR_MS: i64 = 3_600_000;
 impl Plan {
     /// Limits of this plan.
     pub fn limits(self) -> PlanLimits {
-        let (general_per_minute, generation_per_minute, in_flight, file_hours) = match self {
-            Self::Free => (30, 10, 2, 1),
-            Self::Starter => (60, 20, 5, 12),
-            Self::Pro => (150, 50, 20, 24),
-            Self::Scale => (300, 100, 50, 5 * 24),
-            Self::Enterprise => (600, 200, 200, 7 * 24),
+        let (general_per_minute, generation_per_minute, in_flight, file_hours, ledger_days) = match self {
+            Self::Free => (30, 10, 2, 1, 30),
+            Self::Starter => (60, 20, 5, 12, 90),
+            Self::Pro => (150, 50, 20, 24, 180),
+            Self::Scale => (300, 100, 50, 5 * 24, 365),
+            Self::Enterprise => (600, 200, 200, 7 * 24, 365),
         };
-        PlanLimits { general_per_minute, generation_per_minute, in_flight, file_retention_ms: file_hours * HOUR_MS }
+        PlanLimits {
+            general_per_minute,
+            generation_per_minute,
+            in_flight,
+            file_retention_ms: file_hours * HOUR_MS,
+            ledger_retention_ms: ledger_days * 24 * HOUR_MS,
+        }
     }
 }
 

@@ -10,11 +10,11 @@ use ledger_contract::{
     AccountId, Credits,
     access::Account,
     command::{Add, AddAnswer, Answer, Command},
-    wire::{Balance, NewAccount, SetPlan},
+    wire::{Balance, Budgeted, NewAccount, SetBudget, SetPlan},
 };
 use uuid::Uuid;
 
-use super::{Answered, check_name, id};
+use super::{Answered, check_budget, check_name, id};
 use crate::{app::App, clock, problem::Problem, routes::Body};
 
 /// `GET /internal/accounts`.
@@ -64,6 +64,17 @@ pub(crate) async fn set_plan(
     Body(set): Body<SetPlan>,
 ) -> Answered<Account> {
     let account = app.store.set_plan(id(&path, "account")?, set.plan, clock::now()).await?;
+    account.map(Json).ok_or(Problem::Missing("account"))
+}
+
+/// `PUT /internal/accounts/{account_id}/budget`. Acts on the next request.
+pub(crate) async fn set_budget(
+    State(app): State<Arc<App>>,
+    path: Path<String>,
+    Body(set): Body<SetBudget>,
+) -> Answered<Budgeted<Account>> {
+    check_budget(set.budget)?;
+    let account = app.store.set_account_budget(id(&path, "account")?, set.budget, clock::now()).await?;
     account.map(Json).ok_or(Problem::Missing("account"))
 }
 

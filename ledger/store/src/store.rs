@@ -1,16 +1,17 @@
 //! Everything that can be asked of a database, as one list. One enum, no trait: the variants are known.
 
 use ledger_contract::{
-    AccountId, ApiKeyId, GenerationId, HolderId, Plan, Timestamp,
+    AccountId, ApiKeyId, Budget, BudgetId, GenerationId, HolderId, Plan, Timestamp,
     access::{Account, ApiKey, KeyCandidate},
+    budget::BudgetStatus,
     command::{Answer, Claim, Command},
     generation::OpenGeneration,
-    wire::{AuditReport, LedgerEntry, ReplayAnswer, RequestCounts},
+    wire::{AuditReport, Budgeted, ChainEnds, ChainRow, LedgerEntry, ReplayAnswer, RequestCounts},
 };
 
 use crate::{
     error::StoreError,
-    read::{AccountProfile, GenerationPage, GenerationRow, Rotation, SweptOutputs, Usage},
+    read::{AccountProfile, ArchivePlan, GenerationPage, GenerationRow, Rotation, SweptOutputs, Usage},
     sqlite::Sqlite,
 };
 
@@ -69,6 +70,14 @@ every_store! {
     /// Moves an account to another plan; `None` if there is no such account.
     fn set_plan(account_id: AccountId, plan: Plan, now: Timestamp) -> Option<Account>;
 
+    /// Gives an account a budget, another one, or none; `None` if there is no such account. A budget of the same period
+    /// counts on; another begins with what its window holds already, a `once` budget with nothing.
+    fn set_account_budget(account_id: AccountId, budget: Option<Budget>, now: Timestamp) -> Option<Budgeted<Account>>;
+    /// The same for a key and its successors by rotation.
+    fn set_key_budget(apikey_id: ApiKeyId, budget: Option<Budget>, now: Timestamp) -> Option<Budgeted<ApiKey>>;
+    /// A budget and what it has counted in the window of `now`.
+    fn budget(budget_id: BudgetId, now: Timestamp) -> Option<BudgetStatus>;
+
     /// Stores a key with the hash of its secret.
     fn insert_key(key: &ApiKey, hash: &str) -> ();
     /// An account's keys, oldest first.
@@ -123,6 +132,18 @@ every_store! {
     fn mark_swept(generation_ids: &[GenerationId]) -> ();
     /// Forgets expired idempotency keys, report ids older than a day and leases of long gone holders.
     fn sweep_keys(now: Timestamp) -> ();
+
+    /// Where an account's hash chain begins and ends; `None` if there is no such account.
+    fn chain(account_id: AccountId) -> Option<ChainEnds>;
+    /// The chained rows after entry `after`, oldest first.
+    fn chain_entries(account_id: AccountId, after: u64, limit: u32) -> Vec<ChainRow>;
+    /// Accounts after `after` that have entries older than their plan's window, in id order.
+    fn archivable(after: Option<AccountId>, limit: u32, now: Timestamp) -> Vec<AccountId>;
+    /// The oldest of those entries, at most `limit`: what a file shall hold before [`Store::archive`]. `None` when none
+    /// can go.
+    fn archive_plan(account_id: AccountId, limit: u32, now: Timestamp) -> Option<ArchivePlan>;
+    /// Removes what `plan` names behind a checkpoint, in one transaction; `false` when the book has moved on since.
+    fn archive(plan: &ArchivePlan, file: &str, now: Timestamp) -> bool;
 
     /// Proves the book in one read transaction, in bounded memory.
     fn audit() -> AuditReport;

@@ -70,6 +70,7 @@ impl Bed {
         let config = Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database_url: format!("sqlite://{path}/book.db"),
+            connections: 8,
             token: TOKEN.to_owned(),
             artifacts_url: format!("file://{path}/artifacts"),
             region: "us".to_owned(),
@@ -222,7 +223,14 @@ impl Stack {
 }
 
 pub fn new_key(account_id: AccountId) -> NewKey {
-    NewKey { account_id, name: "main".to_owned(), scopes: Scope::ALL.to_vec(), allow_ips: Vec::new(), expires_at: None }
+    NewKey {
+        account_id,
+        name: "main".to_owned(),
+        scopes: Scope::ALL.to_vec(),
+        allow_ips: Vec::new(),
+        expires_at: None,
+        budget: None,
+    }
 }
 
 pub fn start_at(provider: Provider) -> AttemptStart {

@@ -84,6 +84,13 @@ fn read(landed: Landed<ReserveAnswer>) -> Result<(), Reply> {
                 .with_detail("limit", limit)
                 .with_detail("in_flight", in_flight),
         )),
+        ReserveAnswer::BudgetExceeded { holder, budget, spent, required, window_ends_at } => Err(Reply::failure(
+            PublicError::new(ErrorCode::BudgetExceeded, format!("The budget of this {holder} would be exceeded"))
+                .with_detail("budget", budget.to_json())
+                .with_detail("spent", spent.to_json())
+                .with_detail("required", required.to_json())
+                .with_detail("window_ends_at", window_ends_at.map(|end| end.to_string())),
+        )),
         ReserveAnswer::Insufficient { required, balance } => Err(Reply::failure(
             PublicError::new(ErrorCode::InsufficientCredits, "Not enough credits")
                 .with_detail("required", required.to_json())

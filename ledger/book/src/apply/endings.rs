@@ -9,11 +9,12 @@ use ledger_contract::{
 use super::{
     add::{minus, plus},
     attempts::{attempt_mut, discard_late, mark_accepted, resolve},
+    budgets,
     claims::store_error,
 };
 use crate::{
-    book::Book,
-    state::{Attempt, Entry, Generation},
+    book::{Book, Movement},
+    state::{Attempt, Generation},
 };
 
 pub(super) fn charge(book: &mut Book, charge: &Charge, now: Timestamp) -> ChargeAnswer {
@@ -137,6 +138,9 @@ pub(super) fn resolve_open(book: &mut Book, generation_id: GenerationId, how: &A
 
 /// The terminal transition: state, slot, money and entry together. The balance afterwards.
 pub(super) fn end(book: &mut Book, generation_id: GenerationId, status: GenerationStatus, now: Timestamp) -> Credits {
+    if status != GenerationStatus::Succeeded {
+        budgets::give_back(book, generation_id);
+    }
     let Some(generation) = book.generation_mut(generation_id) else { return Credits::ZERO };
     generation.status = status;
     if let Some(record) = &mut generation.record {
@@ -154,16 +158,16 @@ pub(super) fn end(book: &mut Book, generation_id: GenerationId, status: Generati
         EntryKind::Refund
     };
     let balance = account.balance;
-    book.push_entry(Entry {
+    book.push_entry(Movement {
         account_id,
         kind,
         amount,
-        balance_after: balance,
         generation_id: Some(generation_id),
         add_key: None,
         model: Some(model),
         description: None,
-        created_at: now,
+        apikey_id: None,
+        now,
     });
     balance
 }

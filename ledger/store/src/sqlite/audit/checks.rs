@@ -16,6 +16,9 @@ pub(super) const ALL: &[&str] = &[
     SUCCESSES_USED_ONE_ATTEMPT,
     ONLY_SUCCESSES_USED_AN_ATTEMPT,
     ENDED_CLAIMS_HAVE_AN_ANSWER,
+    ARCHIVED_ENDS_EQUAL_RECORDS,
+    BUDGETS_EQUAL_ENTRIES,
+    NOTHING_STANDS_BEHIND_A_CHECKPOINT,
 ];
 
 const COUNTS_EQUAL_RECORDS: &str = "
@@ -38,7 +41,8 @@ const ENTRIES_BELONG_TO_ACCOUNTS: &str = "
 const ONE_RESERVE_PER_RECORD: &str = "
     SELECT 'generation ' || generation_id || ': has ' || reserves || ' reserves'
     FROM (SELECT generation_id, (SELECT count(*) FROM entries AS e
-            WHERE e.generation_id = g.generation_id AND e.type = 'reserve') AS reserves
+            WHERE e.generation_id = g.generation_id AND e.type = 'reserve')
+            + (SELECT count(*) FROM archived_generations AS r WHERE r.generation_id = g.generation_id) AS reserves
         FROM generations AS g)
     WHERE reserves <> 1";
 
@@ -62,7 +66,8 @@ const ENDED_RECORDS_HAVE_ONE_END: &str = "
                 AND e.type IN ('charge', 'refund') AND e.type = 'charge') AS charges,
             (SELECT count(*) FROM entries AS e WHERE e.generation_id = g.generation_id
                 AND e.type IN ('charge', 'refund') AND e.type = 'refund') AS refunds
-        FROM generations AS g WHERE status NOT IN ('pending', 'processing'))
+        FROM generations AS g WHERE status NOT IN ('pending', 'processing') AND NOT EXISTS
+            (SELECT 1 FROM archived_generations AS r WHERE r.generation_id = g.generation_id))
     WHERE charges <> (status = 'succeeded') OR refunds <> (status <> 'succeeded')";
 
 const ENDS_EQUAL_RESERVES: &str = "
@@ -71,7 +76,9 @@ const ENDS_EQUAL_RESERVES: &str = "
     FROM entries AS e
     WHERE e.type IN ('charge', 'refund') AND NOT EXISTS (SELECT 1 FROM entries AS r
         WHERE r.generation_id = e.generation_id AND r.type = 'reserve'
-            AND r.account_id = e.account_id AND r.amount = e.amount)";
+            AND r.account_id = e.account_id AND r.amount = e.amount)
+        AND NOT EXISTS (SELECT 1 FROM archived_generations AS r WHERE r.generation_id = e.generation_id
+            AND r.account_id = e.account_id AND r.amount = e.amount AND r.ended = e.type)";
 
 const DELETED_RECORDS_HAVE_ONE_END: &str = "
     SELECT 'generation ' || generation_id || ': is deleted with ' || ends || ' charges or refunds'
@@ -105,3 +112,25 @@ const ENDED_CLAIMS_HAVE_AN_ANSWER: &str = "
         || ', yet its idempotency key has no answer'
     FROM idempotency_keys AS k LEFT JOIN generations AS g USING (generation_id)
     WHERE k.stored IS NULL AND coalesce(g.status, 'deleted') NOT IN ('pending', 'processing')";
+
+const ARCHIVED_ENDS_EQUAL_RECORDS: &str = "
+    SELECT 'generation ' || g.generation_id || ': is ' || g.status || ' with ' || g.amount
+        || ' thousandths, yet archived with a ' || r.ended || ' of ' || r.amount
+    FROM archived_generations AS r JOIN generations AS g USING (generation_id)
+    WHERE r.account_id <> g.account_id OR r.amount <> g.amount OR g.status IN ('pending', 'processing')
+        OR (r.ended = 'charge') <> (g.status = 'succeeded')";
+
+const BUDGETS_EQUAL_ENTRIES: &str = "
+    SELECT 'budget ' || budget_id || ': has counted ' || spent || ' thousandths, but its window holds ' || held
+    FROM (SELECT b.budget_id, b.spent, b.archived + (SELECT coalesce(sum(r.amount), 0) FROM entries AS r
+            WHERE r.account_id = b.account_id AND r.type = 'reserve' AND r.created_at >= b.window_starts_at
+                AND (b.holder = 'account'
+                    OR r.apikey_id IN (SELECT apikey_id FROM budget_keys AS k WHERE k.budget_id = b.budget_id))
+                AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.generation_id = r.generation_id
+                    AND e.type IN ('charge', 'refund') AND e.type = 'refund')) AS held
+        FROM budgets AS b)
+    WHERE spent <> held";
+
+const NOTHING_STANDS_BEHIND_A_CHECKPOINT: &str = "
+    SELECT 'account ' || e.account_id || ': entry ' || e.seq || ' stands behind the checkpoint ' || c.seq
+    FROM checkpoints AS c JOIN entries AS e ON e.account_id = c.account_id AND e.seq <= c.seq";
