@@ -18,7 +18,7 @@ use crate::{
     archivist::Archivist,
     clock,
     committer::{Committer, Worker, committer},
-    config::{Config, Timing},
+    config::{Config, Timing, without_password},
     metrics::Metrics,
     operator,
     recovery::{Leases, Recovery},
@@ -65,9 +65,9 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
     };
     let address = listener.local_addr()?;
     let artifacts = Artifacts::open(&config.artifacts_url).context("cannot open the artifact store")?;
-    let store = Store::open(&config.database_url)
+    let store = Store::open_with(&config.database_url, config.connections)
         .await
-        .with_context(|| format!("cannot open the database {}", config.database_url))?;
+        .with_context(|| format!("cannot open the database {}", without_password(&config.database_url)))?;
     let lease_ms = clock::millis(config.timing.lease);
     store.renew_all_leases(clock::now().plus_ms(lease_ms)).await.context("cannot renew leases")?;
 

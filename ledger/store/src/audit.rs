@@ -1,4 +1,7 @@
-//! The part of the audit that every database shares: the walk along each account's chain. Repairs nothing.
+//! The part of the audit that every database shares: the invariants, and the walk along each account's chain. Repairs
+//! nothing.
+
+pub(crate) mod checks;
 
 use ledger_book::chain::follow;
 use ledger_contract::{

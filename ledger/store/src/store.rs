@@ -11,6 +11,7 @@ use ledger_contract::{
 
 use crate::{
     error::StoreError,
+    postgres::Postgres,
     read::{AccountProfile, ArchivePlan, GenerationPage, GenerationRow, Rotation, SweptOutputs, Usage},
     sqlite::Sqlite,
 };
@@ -22,20 +23,35 @@ pub const OVERDUE_GRACE_MS: i64 = 30_000;
 /// The database of the book. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Store {
+    /// A server that many processes share.
+    Postgres(Postgres),
     /// One file, one writer.
     Sqlite(Sqlite),
 }
 
+/// Connections to Postgres beside those that commit, where nobody says how many.
+pub const CONNECTIONS: u32 = 8;
+
 impl Store {
-    /// Opens `sqlite://PATH`, creating file and schema where they are missing.
+    /// Opens `sqlite://PATH`, creating the file where it is missing, or `postgres://…`; brings the schema up to date.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Ok(Self::Sqlite(Sqlite::open(url).await?))
+        Self::open_with(url, CONNECTIONS).await
+    }
+
+    /// The same with at most `connections` to Postgres beside those that commit.
+    pub async fn open_with(url: &str, connections: u32) -> Result<Self, StoreError> {
+        if ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            Ok(Self::Postgres(Postgres::open(url, connections).await?))
+        } else {
+            Ok(Self::Sqlite(Sqlite::open(url).await?))
+        }
     }
 
     /// Closes every connection; later calls are [`StoreError::Unavailable`]. Not needed for durability: a commit that
     /// was answered is on disk.
     pub async fn close(&self) {
         match self {
+            Self::Postgres(postgres) => postgres.close().await,
             Self::Sqlite(sqlite) => sqlite.close().await,
         }
     }
@@ -47,6 +63,7 @@ macro_rules! every_store {
             $($(#[$doc])*
             pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
                 match self {
+                    Self::Postgres(postgres) => postgres.$name($($arg),*).await,
                     Self::Sqlite(sqlite) => sqlite.$name($($arg),*).await,
                 }
             })*

@@ -1,14 +1,16 @@
 //! Proves the book: every invariant, in one read transaction, row by row in bounded memory. Repairs nothing.
 
 mod chain;
-mod checks;
 
 use futures::TryStreamExt as _;
 use ledger_contract::wire::AuditReport;
 use sqlx::{Row, SqliteConnection};
 
 use super::Sqlite;
-use crate::{audit::Findings, error::StoreError};
+use crate::{
+    audit::{Findings, checks},
+    error::StoreError,
+};
 
 const GENERATIONS: &str = "SELECT count(*) FROM generations";
 const ENTRIES: &str = "SELECT count(*) FROM entries";

@@ -10,6 +10,7 @@ mod constraints;
 mod database;
 mod keys;
 mod leases;
+mod opening;
 mod races;
 mod random;
 mod reads;

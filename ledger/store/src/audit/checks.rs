@@ -1,9 +1,10 @@
-//! The invariants that SQL can state. Each statement returns one line per violation, naming ids.
+//! The invariants that SQL can state, in words that every database understands. Each statement returns one line per
+//! violation, naming ids.
 //!
 //! Every look-up of a generation's entries repeats the condition of the partial index it uses.
 
 /// All of them.
-pub(super) const ALL: &[&str] = &[
+pub(crate) const ALL: &[&str] = &[
     COUNTS_EQUAL_RECORDS,
     ENTRIES_BELONG_TO_ACCOUNTS,
     ONE_RESERVE_PER_RECORD,
@@ -31,7 +32,7 @@ const COUNTS_EQUAL_RECORDS: &str = "
             coalesce(sum(g.amount) FILTER (WHERE g.status IN ('pending', 'processing')), 0) AS open_amount,
             count(g.generation_id) AS records
         FROM accounts AS a LEFT JOIN generations AS g ON g.account_id = a.account_id
-        GROUP BY a.account_id)
+        GROUP BY a.account_id) AS counted
     WHERE in_flight <> open_count OR reserved <> open_amount OR generations_total <> records";
 
 const ENTRIES_BELONG_TO_ACCOUNTS: &str = "
@@ -43,7 +44,7 @@ const ONE_RESERVE_PER_RECORD: &str = "
     FROM (SELECT generation_id, (SELECT count(*) FROM entries AS e
             WHERE e.generation_id = g.generation_id AND e.type = 'reserve')
             + (SELECT count(*) FROM archived_generations AS r WHERE r.generation_id = g.generation_id) AS reserves
-        FROM generations AS g)
+        FROM generations AS g) AS counted
     WHERE reserves <> 1";
 
 const RESERVE_EQUALS_RECORD: &str = "
@@ -67,8 +68,9 @@ const ENDED_RECORDS_HAVE_ONE_END: &str = "
             (SELECT count(*) FROM entries AS e WHERE e.generation_id = g.generation_id
                 AND e.type IN ('charge', 'refund') AND e.type = 'refund') AS refunds
         FROM generations AS g WHERE status NOT IN ('pending', 'processing') AND NOT EXISTS
-            (SELECT 1 FROM archived_generations AS r WHERE r.generation_id = g.generation_id))
-    WHERE charges <> (status = 'succeeded') OR refunds <> (status <> 'succeeded')";
+            (SELECT 1 FROM archived_generations AS r WHERE r.generation_id = g.generation_id)) AS counted
+    WHERE charges <> CASE status WHEN 'succeeded' THEN 1 ELSE 0 END
+        OR refunds <> CASE status WHEN 'succeeded' THEN 0 ELSE 1 END";
 
 const ENDS_EQUAL_RESERVES: &str = "
     SELECT 'generation ' || e.generation_id || ': entry ' || e.entry_id || ' is a ' || e.type
@@ -85,7 +87,7 @@ const DELETED_RECORDS_HAVE_ONE_END: &str = "
     FROM (SELECT generation_id, (SELECT count(*) FROM entries AS e
             WHERE e.generation_id = r.generation_id AND e.type IN ('charge', 'refund')) AS ends
         FROM entries AS r WHERE type = 'reserve'
-            AND NOT EXISTS (SELECT 1 FROM generations WHERE generation_id = r.generation_id))
+            AND NOT EXISTS (SELECT 1 FROM generations WHERE generation_id = r.generation_id)) AS counted
     WHERE ends <> 1";
 
 const ENDED_RECORDS_HAVE_NO_OPEN_ATTEMPT: &str = "
@@ -98,7 +100,7 @@ const SUCCESSES_USED_ONE_ATTEMPT: &str = "
     SELECT 'generation ' || generation_id || ': succeeded with ' || used || ' used attempts of ' || attempts
     FROM (SELECT g.generation_id, count(*) AS attempts, count(*) FILTER (WHERE t.outcome = 'used') AS used
         FROM generations AS g JOIN attempts AS t ON t.generation_id = g.generation_id
-        WHERE g.status = 'succeeded' GROUP BY g.generation_id)
+        WHERE g.status = 'succeeded' GROUP BY g.generation_id) AS counted
     WHERE used <> 1";
 
 const ONLY_SUCCESSES_USED_AN_ATTEMPT: &str = "
@@ -128,7 +130,7 @@ const BUDGETS_EQUAL_ENTRIES: &str = "
                     OR r.apikey_id IN (SELECT apikey_id FROM budget_keys AS k WHERE k.budget_id = b.budget_id))
                 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.generation_id = r.generation_id
                     AND e.type IN ('charge', 'refund') AND e.type = 'refund')) AS held
-        FROM budgets AS b)
+        FROM budgets AS b) AS counted
     WHERE spent <> held";
 
 const NOTHING_STANDS_BEHIND_A_CHECKPOINT: &str = "
