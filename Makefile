@@ -5,10 +5,10 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint format bench demo crash
+.PHONY: help run build test lint format bench demo crash prove-ledger
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 run: ## installs what is missing to build, builds, and runs the whole product until Ctrl-C
 	@scripts/install build
@@ -31,6 +31,10 @@ format: ## formats the code
 
 bench: ## measures the pure rooms
 	$(CARGO) bench --workspace --bench pure
+
+prove-ledger: ## random commands against the ledger's model: COMMANDS=10000000 SEED=20261120
+	@BABYSEA_PROVE_COMMANDS=$${COMMANDS:-10000000} BABYSEA_PROVE_SEED=$${SEED:-20261120} \
+		$(CARGO) test --release -p ledger-book --test prove -- --nocapture
 
 demo: ## walks through a running stack with curl (start it with `make run`)
 	@scripts/demo

@@ -6,6 +6,7 @@ use reqwest::Method;
 
 use crate::{
     answer::{Answer, Outcome},
+    budget::{self, Wish},
     config::Places,
     operator::{Operator, path},
     present,
@@ -37,6 +38,15 @@ pub enum AccountCommand {
         #[arg(long)]
         plan: Plan,
     },
+    /// Limits what an account may spend, with all its keys together.
+    SetBudget {
+        /// Which account.
+        #[arg(long)]
+        account: AccountId,
+        /// Such as 50.000/month, 5/day, 100/once, or none.
+        #[arg(long)]
+        budget: Wish,
+    },
 }
 
 /// Runs one of them.
@@ -48,6 +58,14 @@ pub async fn run(places: &Places, command: AccountCommand) -> Outcome {
         }
         AccountCommand::SetPlan { account, plan } => {
             operator.tell(Method::PUT, &path(wire::ACCOUNT_PLAN, account)?, &wire::SetPlan { plan }).await?
+        }
+        AccountCommand::SetBudget { account, budget: Wish(budget) } => {
+            let path = path(wire::ACCOUNT_BUDGET, account)?;
+            let done: wire::Budgeted<Account> = operator.tell(Method::PUT, &path, &wire::SetBudget { budget }).await?;
+            let mut shown = present::account(&done.of);
+            shown["budget"] = budget::shown(done.budget.as_ref());
+            let text = format!("{}  {}", line(&done.of), budget::line(done.budget.as_ref()));
+            return Ok(Some(Answer::done(shown, text)));
         }
         AccountCommand::List => {
             let accounts: Vec<Account> = operator.ask(Method::GET, wire::ACCOUNTS).await?;

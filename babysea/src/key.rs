@@ -10,6 +10,7 @@ use reqwest::Method;
 
 use crate::{
     answer::{Answer, Outcome},
+    budget::{self, Wish},
     config::Places,
     operator::{Operator, path},
     present,
@@ -38,6 +39,9 @@ pub enum KeyCommand {
         /// RFC 3339 time at which it stops.
         #[arg(long, value_parser = moment)]
         expires_at: Option<Timestamp>,
+        /// What it may spend, such as 5.000/month.
+        #[arg(long)]
+        budget: Option<Wish>,
     },
     /// Lists an account's keys.
     List {
@@ -53,6 +57,15 @@ pub enum KeyCommand {
         /// 1–100 characters.
         #[arg(long)]
         name: String,
+    },
+    /// Limits what a key and its successors by rotation may spend.
+    SetBudget {
+        /// Its `apikey_id`.
+        #[arg(long)]
+        key: ApiKeyId,
+        /// Such as 5.000/month, 1/day, 10/once, or none.
+        #[arg(long)]
+        budget: Wish,
     },
     /// Replaces a key by a new one and prints that, this once.
     Rotate {
@@ -81,14 +94,23 @@ pub enum KeyCommand {
 pub async fn run(places: &Places, command: KeyCommand) -> Outcome {
     let operator = Operator::find(places)?;
     let changed: ApiKey = match command {
-        KeyCommand::Create { account, name, preset, scope, allow_ip, expires_at } => {
+        KeyCommand::Create { account, name, preset, scope, allow_ip, expires_at, budget } => {
             let scopes = if scope.is_empty() { preset.unwrap_or(Preset::FullAccess).scopes() } else { scope };
-            let new = wire::NewKey { account_id: account, name, scopes, allow_ips: allow_ip, expires_at };
+            let budget = budget.and_then(|Wish(budget)| budget);
+            let new = wire::NewKey { account_id: account, name, scopes, allow_ips: allow_ip, expires_at, budget };
             return Ok(Some(created(&operator.tell(Method::POST, wire::KEYS, &new).await?)));
         }
         KeyCommand::Rotate { key, grace_hours } => {
             let rotate = wire::RotateKey { grace_hours };
             return Ok(Some(created(&operator.tell(Method::POST, &path(wire::KEY_ROTATE, key)?, &rotate).await?)));
+        }
+        KeyCommand::SetBudget { key, budget: Wish(budget) } => {
+            let path = path(wire::KEY_BUDGET, key)?;
+            let done: wire::Budgeted<ApiKey> = operator.tell(Method::PUT, &path, &wire::SetBudget { budget }).await?;
+            let mut shown = present::key(&done.of, None);
+            shown["budget"] = budget::shown(done.budget.as_ref());
+            let text = format!("{}  {}", present::key_line(&done.of), budget::line(done.budget.as_ref()));
+            return Ok(Some(Answer::done(shown, text)));
         }
         KeyCommand::List { account } => {
             let keys: Vec<ApiKey> = operator.ask(Method::GET, &format!("{}?account_id={account}", wire::KEYS)).await?;

@@ -11,6 +11,7 @@
 //! | [`roles`] | one role in one process |
 //! | [`operator`] | a client of the ledger's internal API, for the commands below |
 //! | [`account`], [`key`], [`credits`], [`audit`] | what an operator does |
+//! | [`budget`], [`chain`] | parts of those: budgets on the command line, exported hash chains |
 //! | [`generate`] | what a customer does |
 //! | [`observatory`] | `intelligence run` and `rank` |
 //! | [`catalog`], [`doctor`] | checks |
@@ -18,7 +19,9 @@
 pub mod account;
 pub mod answer;
 pub mod audit;
+pub mod budget;
 pub mod catalog;
+pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod credits;

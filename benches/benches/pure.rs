@@ -46,15 +46,8 @@ fn reading(criterion: &mut Criterion) {
 fn book(accounts: u128) -> Book {
     let mut book = Book::default();
     for account in 0..accounts {
-        book.load_account(Account {
-            account_id: AccountId(Uuid::from_u128(account)),
-            plan: Plan::Enterprise,
-            balance: Credits::MAX,
-            reserved: Credits::ZERO,
-            in_flight: 0,
-            generations_total: 0,
-            generations_ever: 0,
-        });
+        let account_id = AccountId(Uuid::from_u128(account));
+        book.load_account(Account { balance: Credits::MAX, ..Account::new(account_id, Plan::Enterprise) });
     }
     book
 }
@@ -71,12 +64,12 @@ fn reserve(account: u128, index: u128) -> Command {
         provider_order: vec![Provider::Replicate, Provider::Fal],
         deadline_at: NOW.plus_ms(300_000),
         claim: None,
-        first_attempt: AttemptStart {
+        first_attempt: Some(AttemptStart {
             provider: Provider::Replicate,
             native_model: "black-forest-labs/flux-schnell".to_owned(),
             estimated_cost: MicroUsd(3_000),
             simulated: true,
-        },
+        }),
         holder: HolderId(Uuid::from_u128(7)),
     })
 }

@@ -15,9 +15,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    archivist::Archivist,
     clock,
     committer::{Committer, Worker, committer},
-    config::{Config, Timing},
+    config::{Config, Timing, without_password},
     feed::Feeds,
     metrics::Metrics,
     operator,
@@ -48,6 +49,7 @@ pub(crate) struct App {
     /// Keys of another region's stack are nobody's here.
     pub(crate) region: String,
     pub(crate) request_log: RequestLog,
+    pub(crate) archivist: Archivist,
     pub(crate) token: Token,
     /// Key hashes that may be computed at once.
     pub(crate) hashing: Semaphore,
@@ -69,9 +71,9 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
     };
     let address = listener.local_addr()?;
     let artifacts = Artifacts::open(&config.artifacts_url).context("cannot open the artifact store")?;
-    let store = Store::open(&config.database_url)
+    let store = Store::open_with(&config.database_url, config.connections)
         .await
-        .with_context(|| format!("cannot open the database {}", config.database_url))?;
+        .with_context(|| format!("cannot open the database {}", without_password(&config.database_url)))?;
     let lease_ms = clock::millis(config.timing.lease);
     store.renew_all_leases(clock::now().plus_ms(lease_ms)).await.context("cannot renew leases")?;
 
@@ -87,6 +89,7 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
         feeds: Arc::new(Feeds::new()),
         region: config.region.clone(),
         request_log,
+        archivist: Archivist { store: store.clone(), artifacts: artifacts.clone() },
         token: Token::new(&config.token),
         hashing: Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
         timing: config.timing,
@@ -121,8 +124,13 @@ fn background(app: &Arc<App>, artifacts: Artifacts, stop: &CancellationToken) ->
         lease: timing.lease,
         interval: timing.recovery_interval,
     };
-    let sweeper =
-        Sweeper { store: store.clone(), artifacts, metrics: Arc::clone(metrics), interval: timing.sweep_interval };
+    let sweeper = Sweeper {
+        store: store.clone(),
+        artifacts,
+        archivist: app.archivist.clone(),
+        metrics: Arc::clone(metrics),
+        interval: timing.sweep_interval,
+    };
     let touching = write_touches(store.clone(), Arc::clone(touches), timing.touch_interval, stop.clone());
     tasks.spawn(until_stopped("recovery", recovery.run(stop.clone())));
     tasks.spawn(until_stopped("sweeper", sweeper.run(stop.clone())));

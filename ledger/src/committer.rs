@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{clock, config::Bounds, metrics::Metrics, recovery::Leases};
 use batch::Batch;
 
-/// Why commands got no answers. Nothing of them is in the book, but for `Lost`.
+/// Why commands got no answers. Nothing of them is in the book, but for `Lost` and a commit in doubt.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum CommitError {
     /// Too many calls wait.
@@ -114,13 +114,14 @@ impl Worker {
 
     /// Commits a batch, in halves of its calls when it fails, so that one bad call never fails its neighbours.
     ///
-    /// An outage is not halved: every half would fail alike, and the callers ask again by themselves.
+    /// An outage is not halved: every half would fail alike, and the callers ask again by themselves. Nor is a commit in
+    /// doubt: said again by its callers, a command finds its own trace.
     async fn settle(&self, batch: Batch) {
         let mut waiting = vec![batch];
         while let Some(batch) = waiting.pop() {
             match self.apply(batch.commands()).await {
                 Ok(answers) => batch.answer(answers),
-                Err(error @ StoreError::Unavailable(_)) => {
+                Err(error @ (StoreError::Unavailable(_) | StoreError::InDoubt(_))) => {
                     self.leases.suspend();
                     batch.fail(error);
                 }

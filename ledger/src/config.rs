@@ -6,7 +6,7 @@ mod layers;
 
 use std::{
     net::SocketAddr,
-    num::{NonZeroU64, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -19,8 +19,10 @@ use layers::Layers;
 pub struct Config {
     /// Where the other houses find it.
     pub listen: SocketAddr,
-    /// `sqlite://PATH`.
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     pub database_url: String,
+    /// Connections to Postgres beside those that commit.
+    pub connections: u32,
     /// What every call has to carry. Empty: none was configured, and [`crate::serve`] refuses to start.
     pub token: String,
     /// `file://PATH`: where the sweeper removes expired outputs.
@@ -70,11 +72,11 @@ pub struct ConfigError {
 }
 
 impl std::fmt::Debug for Config {
-    /// Without the token.
+    /// Without the token and a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Config")
             .field("listen", &self.listen)
-            .field("database_url", &self.database_url)
+            .field("database_url", &without_password(&self.database_url))
             .field("artifacts_url", &self.artifacts_url)
             .field("region", &self.region)
             .field("metrics_listen", &self.metrics_listen)
@@ -112,6 +114,7 @@ impl Config {
         let listen = layers.required("ledger.listen");
         let region = layers.required::<Region>("region");
         let metrics_listen = layers.required::<Switched>("metrics_listen");
+        let connections = layers.required::<NonZeroU32>("ledger.connections");
         let bounds = read_bounds(layers);
         let timing = read_timing(layers);
         let database_url =
@@ -121,6 +124,7 @@ impl Config {
         Some(Self {
             listen: listen?,
             database_url,
+            connections: connections?.get(),
             token,
             artifacts_url,
             region: region?.0,
@@ -153,6 +157,14 @@ fn read_timing(layers: &mut Layers) -> Option<Timing> {
         sweep_interval: sweep_interval?,
         touch_interval: touch_interval?,
     })
+}
+
+/// The address of a database as it may be shown: a server's may carry a password.
+pub(crate) fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        _ => url.to_owned(),
+    }
 }
 
 /// The token that `babysea up` leaves in the data folder.

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod book;
+pub(crate) mod chains;
 pub(crate) mod commands;
 pub(crate) mod feed;
 pub(crate) mod keys;
@@ -11,6 +12,8 @@ pub(crate) mod request_log;
 use std::str::FromStr;
 
 use axum::{Json, extract::Path};
+
+use ledger_contract::Budget;
 
 use crate::problem::Problem;
 
@@ -32,4 +35,14 @@ fn check_name(name: &str) -> Result<(), Problem> {
         return Err(Problem::Malformed("a name has 1 to 100 characters".to_owned()));
     }
     Ok(())
+}
+
+/// A budget that can be kept.
+fn check_budget(budget: Option<Budget>) -> Result<(), Problem> {
+    match budget {
+        Some(budget) if !budget.is_valid() => {
+            Err(Problem::Malformed("a budget is above zero and at most 9999999.999".to_owned()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -11,7 +11,8 @@
 //! | `secret`, `allowlist` | making API keys |
 //! | `feed` | tells proxies of changed keys before a change is confirmed |
 //! | `request_log` | one row per authenticated request, without addresses |
-//! | `recovery`, `sweeper`, `touches` | what happens without being asked |
+//! | `recovery`, `sweeper`, `archivist`, `touches` | what happens without being asked |
+//! | [`chain_file`] | an account's hash chain as a file, written and checked |
 //! | `metrics`, `operator` | what operators see |
 //!
 //! It refuses to decide about money (`ledger-book`), to hold SQL (`ledger-store`) or to authenticate customers: whoever
@@ -19,6 +20,8 @@
 
 mod allowlist;
 pub mod app;
+mod archivist;
+pub mod chain_file;
 mod clock;
 mod committer;
 pub mod config;

@@ -146,7 +146,7 @@ fn is_refused_by_a_rule(problem: &Problem) -> bool {
     matches!(**error, StoreError::Constraint { .. })
 }
 
-/// Whether nothing was done and asking again later may help.
+/// Whether nothing was done and asking again later may help. A commit in doubt is no such outage.
 fn is_outage(problem: &Problem) -> bool {
     let store = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
     match problem {

@@ -33,8 +33,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app), limit_time));
     Router::new()
         .merge(limited)
-        // The audit reads the whole book: it takes the time it takes.
+        // These read the whole book: they take the time they take.
         .route(wire::AUDIT, post(internal::book::audit))
+        .route(wire::ARCHIVE, post(internal::chains::archive))
         .fallback(|| async { Problem::NoRoute })
         .method_not_allowed_fallback(|| async { Problem::NoMethod })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -52,6 +53,8 @@ fn commands_and_leases() -> Router<Arc<App>> {
         .route(wire::REQUEST_COUNTS, post(internal::book::count_requests))
         .route(wire::READY, get(internal::book::ready))
         .route(wire::ENTRIES, get(internal::book::entries))
+        .route(wire::CHAIN, get(internal::chains::ends))
+        .route(wire::CHAIN_ENTRIES, get(internal::chains::entries))
 }
 
 fn accounts_and_keys() -> Router<Arc<App>> {
@@ -60,6 +63,8 @@ fn accounts_and_keys() -> Router<Arc<App>> {
         .route(&balance, get(internal::accounts::balance))
         .route(wire::ACCOUNTS, get(internal::accounts::list).post(internal::accounts::create))
         .route(wire::ACCOUNT_PLAN, put(internal::accounts::set_plan))
+        .route(wire::ACCOUNT_BUDGET, put(internal::accounts::set_budget))
+        .route(wire::KEY_BUDGET, put(internal::keys::set_budget))
         .route(wire::KEYS_FIND, post(internal::keys::find))
         .route(wire::KEYS, get(internal::keys::list).post(internal::keys::create))
         .route(wire::KEY, put(internal::keys::rename).delete(internal::keys::delete))

@@ -1,14 +1,15 @@
 //! Removes what is over: output files past their plan's retention, expired idempotency keys, and files that no record
-//! ever named. The record says `generation_removed` from the moment of expiry on, whether or not the sweep has come by.
+//! ever named; has old entries archived. The record says `generation_removed` from the moment of expiry on, whether or
+//! not the sweep has come by.
 
 use std::{sync::Arc, time::Duration};
 
 use ledger_artifacts::{ArtifactError, Artifacts};
-use ledger_contract::{GenerationId, Timestamp};
+use ledger_contract::{GenerationId, Timestamp, wire::Archived};
 use ledger_store::{Store, StoreError, SweptOutputs};
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, metrics::Metrics};
+use crate::{archivist::Archivist, clock, metrics::Metrics};
 
 /// Generations per page.
 const PAGE: u32 = 200;
@@ -16,7 +17,8 @@ const PAGE: u32 = 200;
 /// Pages per sweep; what is left waits for the next one.
 const PAGES_PER_SWEEP: usize = 50;
 
-/// Orphans are looked for in every n-th sweep: it lists the whole store.
+/// Orphans are looked for, and old entries archived, in every n-th sweep: the one lists the whole store, the other is due
+/// hourly.
 const SWEEPS_PER_ORPHAN_HUNT: u32 = 6;
 
 /// Orphans removed in one hunt.
@@ -29,6 +31,7 @@ const ORPHAN_AGE_MS: i64 = 8 * 24 * 3_600_000;
 pub(crate) struct Sweeper {
     pub(crate) store: Store,
     pub(crate) artifacts: Artifacts,
+    pub(crate) archivist: Archivist,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) interval: Duration,
 }
@@ -68,6 +71,7 @@ impl Sweeper {
         }
         if sweep.is_multiple_of(SWEEPS_PER_ORPHAN_HUNT) {
             self.remove_orphans(now).await?;
+            self.archive(now).await;
         }
         Ok(())
     }
@@ -91,6 +95,17 @@ impl Sweeper {
             }
         }
         swept
+    }
+
+    async fn archive(&self, now: Timestamp) {
+        match self.archivist.run(now).await {
+            Ok(archived) if archived.entries > 0 => {
+                let Archived { accounts, entries, files } = archived;
+                tracing::info!(accounts, entries, files = files.len(), "archived entries behind checkpoints");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "the archive broke off; the next run goes on"),
+        }
     }
 
     async fn remove_orphans(&self, now: Timestamp) -> Result<(), ArtifactError> {

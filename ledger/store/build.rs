@@ -1,5 +1,6 @@
 //! Rebuilds when a migration is added: the macro that embeds them can't see new files by itself.
 
 fn main() {
+    println!("cargo:rerun-if-changed=../../migrations/postgres");
     println!("cargo:rerun-if-changed=../../migrations/sqlite");
 }

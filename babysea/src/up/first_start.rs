@@ -32,6 +32,7 @@ pub async fn prepare(places: &Places, operator: &Operator) -> anyhow::Result<()>
         scopes: Preset::FullAccess.scopes(),
         allow_ips: Vec::new(),
         expires_at: None,
+        budget: None,
     };
     let created: wire::CreatedKey =
         operator.tell(Method::POST, wire::KEYS, &new).await.context("making a key for `dev`")?;

@@ -4,6 +4,7 @@
 //! expire. A file exists once its sidecar does, so a half-written one is never seen; a file is deleted sidecar first.
 //! It refuses to know generations or accounts: a key is unguessable, and that is all that protects a file.
 
+mod archive;
 mod key;
 mod store;
 mod sweep;

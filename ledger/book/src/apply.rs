@@ -8,6 +8,7 @@
 
 mod add;
 mod attempts;
+mod budgets;
 mod claims;
 mod endings;
 mod removal;

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ledger_contract::{AccountId, Credits, GenerationId};
+use ledger_contract::{AccountId, ApiKeyId, BudgetId, Credits, GenerationId, Timestamp, generation::EntryKind};
 
-use crate::state::{Account, Attempt, Claim, Entry, Generation};
+use crate::{
+    chain,
+    state::{Account, Attempt, Budget, Claim, Entry, Generation},
+};
 
 /// Names a claim: whose, and which key.
 pub type ClaimName = (AccountId, String);
@@ -18,6 +21,8 @@ pub struct Book {
     generations: BTreeMap<GenerationId, GenerationSlot>,
     claims: BTreeMap<ClaimName, Slot<Option<Claim>>>,
     adds: BTreeMap<AddName, Credits>,
+    budgets: BTreeMap<BudgetId, Slot<Budget>>,
+    budget_keys: BTreeMap<ApiKeyId, BudgetId>,
     entries: Vec<Entry>,
 }
 
@@ -42,6 +47,8 @@ pub struct Effects {
     pub claims: Vec<Claim>,
     /// Claims that are released.
     pub released_claims: Vec<ClaimName>,
+    /// Budgets whose count changed.
+    pub budgets: Vec<Budget>,
 }
 
 /// An attempt with what it belongs to.
@@ -55,6 +62,19 @@ pub struct AttemptOf {
     pub model: String,
     /// The attempt.
     pub attempt: Attempt,
+}
+
+/// A movement of an account's credits before it is a row of its chain.
+pub(crate) struct Movement {
+    pub account_id: AccountId,
+    pub kind: EntryKind,
+    pub amount: Credits,
+    pub generation_id: Option<GenerationId>,
+    pub add_key: Option<String>,
+    pub model: Option<String>,
+    pub description: Option<String>,
+    pub apikey_id: Option<ApiKeyId>,
+    pub now: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +111,26 @@ impl Book {
     /// Takes in the amount of an add that was granted.
     pub fn load_add(&mut self, name: AddName, amount: Credits) {
         self.adds.insert(name, amount);
+    }
+
+    /// Takes in a budget as stored.
+    pub fn load_budget(&mut self, budget: Budget) {
+        self.budgets.insert(budget.budget_id, Slot { value: budget, changed: false });
+    }
+
+    /// Takes in which budget a key counts to.
+    pub fn load_budget_key(&mut self, apikey_id: ApiKeyId, budget_id: BudgetId) {
+        self.budget_keys.insert(apikey_id, budget_id);
+    }
+
+    /// The budget, if there is one.
+    pub fn budget(&self, budget_id: BudgetId) -> Option<&Budget> {
+        self.budgets.get(&budget_id).map(|slot| &slot.value)
+    }
+
+    /// The budget that a key counts to, if it has one.
+    pub fn budget_of_key(&self, apikey_id: ApiKeyId) -> Option<&Budget> {
+        self.budget(*self.budget_keys.get(&apikey_id)?)
     }
 
     /// The account, if it exists.
@@ -140,7 +180,16 @@ impl Book {
         self.claims.insert(name, Slot { value: claim, changed: true });
     }
 
-    pub(crate) fn push_entry(&mut self, entry: Entry) {
+    pub(crate) fn budget_mut(&mut self, budget_id: BudgetId) -> Option<&mut Budget> {
+        let slot = self.budgets.get_mut(&budget_id)?;
+        slot.changed = true;
+        Some(&mut slot.value)
+    }
+
+    /// Appends to the account's chain. The balance it leaves is the account's.
+    pub(crate) fn push_entry(&mut self, movement: Movement) {
+        let Some(account) = self.account_mut(movement.account_id) else { return };
+        let entry = chain::append(account, movement);
         if let Some(key) = &entry.add_key {
             self.adds.insert((entry.account_id, key.clone()), entry.amount);
         }
@@ -161,6 +210,8 @@ impl Book {
                 _ => {}
             }
         }
+        let budgets = self.budgets.into_values().filter(|slot| slot.changed);
+        effects.budgets = budgets.map(|slot| slot.value).collect();
         effects
     }
 }

@@ -9,10 +9,12 @@
 //! | [`book`] | what is loaded, and what became of it |
 //! | [`needs`] | what a batch must see |
 //! | [`mod@apply`] | every rule, a file per kind of command |
+//! | [`chain`] | the hash chain of an account's entries |
 //! | [`replay`] | what an idempotency key answers |
 
 pub mod apply;
 pub mod book;
+pub mod chain;
 pub mod needs;
 pub mod replay;
 pub mod state;
@@ -21,4 +23,4 @@ pub use apply::apply;
 pub use book::{Book, Effects};
 pub use needs::Needs;
 pub use replay::{CLAIM_LIFETIME_MS, replay};
-pub use state::{Account, Attempt, Claim, Entry, Generation, Record};
+pub use state::{Account, Attempt, Budget, Claim, Entry, Generation, Record};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ledger_contract::{AccountId, GenerationId, command::Command};
+use ledger_contract::{AccountId, ApiKeyId, GenerationId, command::Command};
 
 use crate::book::{AddName, ClaimName};
 
 /// Names of everything to load. Beyond these, a loader adds by itself: the accounts of the generations named, the
-/// claims those generations hold, and the generations that the claims named belong to.
+/// claims those generations hold, the generations that the claims named belong to, and the budgets of every account and
+/// key in sight.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Accounts named.
@@ -18,6 +19,8 @@ pub struct Needs {
     pub claims: BTreeSet<ClaimName>,
     /// Adds named.
     pub adds: BTreeSet<AddName>,
+    /// Keys that reserve.
+    pub keys: BTreeSet<ApiKeyId>,
 }
 
 impl Needs {
@@ -35,6 +38,7 @@ impl Needs {
             Command::Reserve(reserve) => {
                 self.accounts.insert(reserve.account_id);
                 self.generations.insert(reserve.generation_id);
+                self.keys.insert(reserve.apikey_id);
                 if let Some(claim) = &reserve.claim {
                     self.claims.insert((reserve.account_id, claim.key.clone()));
                 }

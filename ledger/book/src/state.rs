@@ -1,8 +1,9 @@
 //! What the book knows about an account, a generation, a claim. Plain values; no rule lives here.
 
 use ledger_contract::{
-    AccountId, ApiKeyId, AttemptOutcome, Credits, ErrorCode, GenerationId, GenerationStatus, HolderId, MediaKind, Plan,
-    Provider, ProviderError, Timestamp,
+    AccountId, ApiKeyId, AttemptOutcome, BudgetId, Credits, ErrorCode, GenerationId, GenerationStatus, HolderId,
+    MediaKind, Period, Plan, Provider, ProviderError, RowHash, Timestamp,
+    budget::BudgetHolder,
     generation::{AttemptStart, EntryKind, OpenAttempt, Output, StoredAnswer},
 };
 
@@ -23,6 +24,33 @@ pub struct Account {
     pub generations_total: u64,
     /// Its records ever created.
     pub generations_ever: u64,
+    /// Entries ever written: the number of the newest.
+    pub chain_seq: u64,
+    /// Hash of the newest entry; the account's genesis before the first.
+    pub chain_hash: RowHash,
+    /// Time of the newest entry: the next is never older.
+    pub chain_at: Timestamp,
+}
+
+/// A limit on what an account or a key spends, and what it has spent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Its id.
+    pub budget_id: BudgetId,
+    /// Whose credits it limits.
+    pub account_id: AccountId,
+    /// Whether it is the account's or a key's.
+    pub holder: BudgetHolder,
+    /// The limit.
+    pub amount: Credits,
+    /// How often it begins anew.
+    pub period: Period,
+    /// Start of the window that `spent` is of; for `once`, when the budget was given.
+    pub window_starts_at: Timestamp,
+    /// Reserved or charged since then, refunds given back.
+    pub spent: Credits,
+    /// The part of `spent` whose entries are archived.
+    pub archived: Credits,
 }
 
 /// One generation: what the entries say about it, and its record unless that was deleted.
@@ -146,8 +174,57 @@ pub struct Entry {
     pub model: Option<String>,
     /// Text of an add.
     pub description: Option<String>,
-    /// When it was decided.
+    /// With which key, if it is a reserve.
+    pub apikey_id: Option<ApiKeyId>,
+    /// When it was decided; never before the account's entry before it.
     pub created_at: Timestamp,
+    /// 1 for the account's first.
+    pub seq: u64,
+    /// Chains it to the one before ([`crate::chain`]).
+    pub hash: RowHash,
+}
+
+impl Account {
+    /// An account without credits or history.
+    pub fn new(account_id: AccountId, plan: Plan) -> Self {
+        Self {
+            account_id,
+            plan,
+            balance: Credits::ZERO,
+            reserved: Credits::ZERO,
+            in_flight: 0,
+            generations_total: 0,
+            generations_ever: 0,
+            chain_seq: 0,
+            chain_hash: crate::chain::genesis(account_id),
+            chain_at: Timestamp::default(),
+        }
+    }
+
+    /// Its time: `now`, but never before its newest entry, whatever the clocks of several processes say.
+    pub fn at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.chain_at)
+    }
+}
+
+impl Budget {
+    /// What counts in the window of `at`.
+    pub fn spent_at(&self, at: Timestamp) -> Credits {
+        if self.next_window(at).is_some() { Credits::ZERO } else { self.spent }
+    }
+
+    /// Begins the window of `at`, if that is a later one.
+    pub fn enter_window_of(&mut self, at: Timestamp) {
+        if let Some(start) = self.next_window(at) {
+            self.window_starts_at = start;
+            self.spent = Credits::ZERO;
+            self.archived = Credits::ZERO;
+        }
+    }
+
+    fn next_window(&self, at: Timestamp) -> Option<Timestamp> {
+        self.period.window_start(at).filter(|start| *start > self.window_starts_at)
+    }
 }
 
 impl Attempt {

@@ -83,6 +83,8 @@ pub struct PlanLimits {
     pub file_retention_ms: i64,
     /// How long request-log rows live, in milliseconds.
     pub log_retention_ms: i64,
+    /// How long entries stay in the database before they are archived, in milliseconds.
+    pub ledger_retention_ms: i64,
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -90,12 +92,12 @@ const HOUR_MS: i64 = 3_600_000;
 impl Plan {
     /// Limits of this plan.
     pub fn limits(self) -> PlanLimits {
-        let (general_per_minute, generation_per_minute, in_flight, file_hours, log_days) = match self {
-            Self::Free => (30, 10, 2, 1, 1),
-            Self::Starter => (60, 20, 5, 12, 7),
-            Self::Pro => (150, 50, 20, 24, 30),
-            Self::Scale => (300, 100, 50, 5 * 24, 180),
-            Self::Enterprise => (600, 200, 200, 7 * 24, 365),
+        let (general_per_minute, generation_per_minute, in_flight, file_hours, log_days, ledger_days) = match self {
+            Self::Free => (30, 10, 2, 1, 1, 30),
+            Self::Starter => (60, 20, 5, 12, 7, 90),
+            Self::Pro => (150, 50, 20, 24, 30, 180),
+            Self::Scale => (300, 100, 50, 5 * 24, 180, 365),
+            Self::Enterprise => (600, 200, 200, 7 * 24, 365, 365),
         };
         PlanLimits {
             general_per_minute,
@@ -103,6 +105,7 @@ impl Plan {
             in_flight,
             file_retention_ms: file_hours * HOUR_MS,
             log_retention_ms: log_days * 24 * HOUR_MS,
+            ledger_retention_ms: ledger_days * 24 * HOUR_MS,
         }
     }
 }

@@ -3,95 +3,16 @@
 //! A command names what it is about (a generation, an attempt, an add key), so saying it twice is recognised and gets
 //! the same answer: a caller whose answer was lost simply asks again.
 
+mod reserve;
+
 use serde::{Deserialize, Serialize};
 
+pub use reserve::{Claim, Reserve, ReserveAnswer};
+
 use crate::{
-    AccountId, ApiKeyId, AttemptOutcome, Credits, ErrorCode, GenerationId, GenerationStatus, HolderId, MediaKind,
-    Provider, PublicError, Timestamp,
-    generation::{AttemptStart, OpenAttempt, Output, StoredAnswer},
+    AccountId, AttemptOutcome, Credits, ErrorCode, GenerationId, GenerationStatus, PublicError,
+    generation::{AttemptStart, OpenAttempt, Output},
 };
-
-/// Takes credits, a concurrency slot and (if given) an idempotency key, and writes the generation with its first
-/// attempt as started, all or nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reserve {
-    /// Who pays.
-    pub account_id: AccountId,
-    /// With which key.
-    pub apikey_id: ApiKeyId,
-    /// Chosen by the caller; names the command.
-    pub generation_id: GenerationId,
-    /// The whole cost, fixed now.
-    pub amount: Credits,
-    /// Public model id.
-    pub model: String,
-    /// What the model makes.
-    pub kind: MediaKind,
-    /// Canonical public request fields, defaults applied.
-    pub request: serde_json::Map<String, serde_json::Value>,
-    /// Resolved order, at least one.
-    pub provider_order: Vec<Provider>,
-    /// When the whole generation must have ended.
-    pub deadline_at: Timestamp,
-    /// The customer's idempotency key, if one was sent.
-    pub claim: Option<Claim>,
-    /// Attempt 1, written ahead of the submission.
-    pub first_attempt: AttemptStart,
-    /// The process that runs it.
-    pub holder: HolderId,
-}
-
-/// An idempotency key and what it was first used for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Claim {
-    /// 1–255 characters, unique per account.
-    pub key: String,
-    /// SHA-256 in hex over method, path and canonical body.
-    pub fingerprint: String,
-}
-
-/// Answers to [`Reserve`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
-pub enum ReserveAnswer {
-    /// Done.
-    Reserved {
-        /// Balance afterwards.
-        balance: Credits,
-    },
-    /// This very generation was reserved before: nothing changed.
-    AlreadyReserved {
-        /// Balance now.
-        balance: Credits,
-    },
-    /// The key is finished: here is its answer.
-    Replay {
-        /// To be answered again.
-        stored: StoredAnswer,
-    },
-    /// The key's first request still runs.
-    IdempotencyInProgress,
-    /// The key was used for something else.
-    IdempotencyConflict,
-    /// The account's in-flight cap is reached.
-    ConcurrencyLimit {
-        /// The cap.
-        limit: u32,
-        /// How many run.
-        in_flight: u32,
-    },
-    /// Balance below the amount.
-    Insufficient {
-        /// What it costs.
-        required: Credits,
-        /// What there is.
-        balance: Credits,
-    },
-    /// No such account.
-    AccountMissing,
-    /// The generation id exists with another account or amount, or the amount is not in 1 ..= [`Credits::MAX`].
-    Conflict,
-}
 
 /// Writes a further attempt as started, ahead of its submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

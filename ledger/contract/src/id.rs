@@ -43,6 +43,10 @@ id!(
     ApiKeyId
 );
 id!(
+    /// A budget: the account's own id for an account's, the first key's for a key's.
+    BudgetId
+);
+id!(
     /// A generation record; `UUIDv7`, so newest sorts last.
     GenerationId
 );

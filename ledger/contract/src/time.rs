@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
+
+const DAY_MS: i64 = 24 * 3_600_000;
 
 impl Timestamp {
     /// Reads an RFC 3339 text with a zone; `None` if it isn't one.
@@ -20,6 +22,19 @@ impl Timestamp {
     #[must_use]
     pub fn plus_ms(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
+    }
+
+    /// Midnight UTC before it.
+    #[must_use]
+    pub fn day_start(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(DAY_MS)))
+    }
+
+    /// Midnight UTC of the first day of its month.
+    #[must_use]
+    pub fn month_start(self) -> Self {
+        let day = DateTime::<Utc>::from_timestamp_millis(self.0).unwrap_or_default().day0();
+        self.day_start().plus_ms(-i64::from(day) * DAY_MS)
     }
 
     /// Milliseconds from `earlier` to `self`.

@@ -3,10 +3,15 @@
 //! Public reads (`/v1/status`, `/v1/usage`, `/v1/user/…`, `/v1/content/…`) are served by the ledger under their public
 //! paths, for the identity in the `x-babysea-…` headers, with the public envelope as the answer.
 
+mod chain;
+
 use serde::{Deserialize, Serialize};
 
+pub use chain::{ChainEnds, ChainPlace, ChainRow};
+
 use crate::{
-    AccountId, ApiKeyId, Credits, HolderId, Plan, Scope, Timestamp,
+    AccountId, ApiKeyId, Budget, Credits, HolderId, Plan, Scope, Timestamp,
+    budget::BudgetStatus,
     command::{Answer, Claim, Command},
     generation::{EntryKind, OpenGeneration, StoredAnswer},
 };
@@ -53,6 +58,16 @@ pub const KEY_ROTATE: &str = "/internal/keys/{apikey_id}/rotate";
 pub const KEY_REVOKE: &str = "/internal/keys/{apikey_id}/revoke";
 /// `GET ?account_id=&limit=&offset=` → `[LedgerEntry]`, newest first.
 pub const ENTRIES: &str = "/internal/entries";
+/// `GET …/{account_id}` → [`ChainEnds`].
+pub const CHAIN: &str = "/internal/chains/{account_id}";
+/// `GET …/{account_id}/entries?after=&limit=` → `[ChainRow]`, oldest first.
+pub const CHAIN_ENTRIES: &str = "/internal/chains/{account_id}/entries";
+/// `POST` → [`Archived`]. Archives what is older than its plan's window.
+pub const ARCHIVE: &str = "/internal/archive";
+/// `PUT` [`SetBudget`] → [`Budgeted`]`<Account>`.
+pub const ACCOUNT_BUDGET: &str = "/internal/accounts/{account_id}/budget";
+/// `PUT` [`SetBudget`] → [`Budgeted`]`<ApiKey>`.
+pub const KEY_BUDGET: &str = "/internal/keys/{apikey_id}/budget";
 /// `POST` → [`AuditReport`].
 pub const AUDIT: &str = "/internal/audit";
 
@@ -193,6 +208,34 @@ pub struct SetPlan {
     pub plan: Plan,
 }
 
+/// Gives an account or a key a budget, another one, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetBudget {
+    /// `None` takes it away.
+    pub budget: Option<Budget>,
+}
+
+/// An account or a key with its budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budgeted<T> {
+    /// Which.
+    #[serde(flatten)]
+    pub of: T,
+    /// Its budget, if it has one.
+    pub budget: Option<BudgetStatus>,
+}
+
+/// What an archive run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// Accounts with a new checkpoint.
+    pub accounts: u64,
+    /// Entries that are in files now.
+    pub entries: u64,
+    /// Those files' names in the artifact store.
+    pub files: Vec<String>,
+}
+
 /// Makes an API key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewKey {
@@ -206,6 +249,9 @@ pub struct NewKey {
     pub allow_ips: Vec<String>,
     /// When it stops by itself.
     pub expires_at: Option<Timestamp>,
+    /// What it may spend.
+    #[serde(default)]
+    pub budget: Option<Budget>,
 }
 
 /// A key with its secret, shown this once.

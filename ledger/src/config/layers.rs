@@ -16,6 +16,7 @@ const LEDGER_KEYS: &[&str] = &[
     "listen",
     "token",
     "database_url",
+    "connections",
     "queue_calls",
     "batch_commands",
     "request_ms",
@@ -91,7 +92,7 @@ impl Layers {
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                let shown = if key.ends_with("token") { "…" } else { text };
+                let shown = if key.ends_with("token") || key.ends_with("database_url") { "…" } else { text };
                 self.mistakes.push(format!("{key} = \"{shown}\" ({origin}): {error}"));
                 None
             }

@@ -25,7 +25,13 @@ fn the_defaults_are_those_of_the_interface() {
     assert_eq!(config.metrics_listen.unwrap().to_string(), "127.0.0.1:9464");
     assert_eq!(config.timing.lease.as_millis(), u128::try_from(ledger_contract::wire::LEASE_MS).unwrap());
     assert_eq!(config.bounds.batch_commands, ledger_contract::wire::MAX_BATCH);
-    assert_eq!(config.token, "");
+    assert_eq!((config.connections, config.token.as_str()), (8, ""));
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    assert_eq!(without_password("postgres://me:p@ss@db.example:5432/book"), "postgres://…@db.example:5432/book");
+    assert_eq!(without_password("sqlite://book.db"), "sqlite://book.db");
 }
 
 #[test]

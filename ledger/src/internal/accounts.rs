@@ -11,11 +11,11 @@ use ledger_contract::{
     access::Account,
     command::{Add, AddAnswer, Answer, Command},
     feed::KeyChange,
-    wire::{Balance, NewAccount, SetPlan},
+    wire::{Balance, Budgeted, NewAccount, SetBudget, SetPlan},
 };
 use uuid::Uuid;
 
-use super::{Answered, check_name, feed::announced, id};
+use super::{Answered, check_budget, check_name, feed::announced, id};
 use crate::{app::App, clock, problem::Problem, routes::Body};
 
 /// `GET /internal/accounts`.
@@ -70,6 +70,17 @@ pub(crate) async fn set_plan(
         Ok((account.ok_or(Problem::Missing("account"))?, Some(KeyChange::Account(account_id))))
     });
     account.await.map(Json)
+}
+
+/// `PUT /internal/accounts/{account_id}/budget`. Acts on the next request.
+pub(crate) async fn set_budget(
+    State(app): State<Arc<App>>,
+    path: Path<String>,
+    Body(set): Body<SetBudget>,
+) -> Answered<Budgeted<Account>> {
+    check_budget(set.budget)?;
+    let account = app.store.set_account_budget(id(&path, "account")?, set.budget, clock::now()).await?;
+    account.map(Json).ok_or(Problem::Missing("account"))
 }
 
 /// `GET /internal/balances/{account_id}`.

@@ -11,13 +11,13 @@ use ledger_contract::{
     AccountId, ApiKeyId, Scope, Timestamp,
     access::{ApiKey, KeyState},
     feed::KeyChange,
-    wire::{CreatedKey, FindKeys, FoundKeys, KeyName, NewKey, RotateKey},
+    wire::{Budgeted, CreatedKey, FindKeys, FoundKeys, KeyName, NewKey, RotateKey, SetBudget},
 };
 use ledger_store::Rotation;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Answered, check_name, feed::announced, id};
+use super::{Answered, check_budget, check_name, feed::announced, id};
 use crate::{allowlist, app::App, clock, problem::Problem, request_log, routes::Body, secret::Secret};
 
 /// Grace periods that a rotation may have (api contract §4.2).
@@ -51,6 +51,7 @@ pub(crate) async fn list(
 /// `POST /internal/keys`.
 pub(crate) async fn create(State(app): State<Arc<App>>, Body(new): Body<NewKey>) -> Answered<CreatedKey> {
     check_name(&new.name)?;
+    check_budget(new.budget)?;
     if new.scopes.is_empty() {
         return Err(Problem::Malformed("a key has at least one scope".to_owned()));
     }
@@ -71,6 +72,10 @@ pub(crate) async fn create(State(app): State<Arc<App>>, Body(new): Body<NewKey>)
         ..drawn.blank(new.account_id, now)
     };
     app.store.insert_key(&key, &drawn.hash).await?;
+    if new.budget.is_some() {
+        // A crash in between leaves a key without a budget whose secret nobody was told.
+        app.store.set_key_budget(key.apikey_id, new.budget, now).await?;
+    }
     Ok(Json(CreatedKey { api_key: drawn.secret.reveal(), key }))
 }
 
@@ -113,6 +118,17 @@ pub(crate) async fn rename(
     let (apikey_id, store) = (id(&path, "key")?, app.store.clone());
     let renamed = announced(&app, async move { found(store.rename_key(apikey_id, &name.name).await?) });
     renamed.await.map(Json)
+}
+
+/// `PUT /internal/keys/{apikey_id}/budget`. Acts on the next request.
+pub(crate) async fn set_budget(
+    State(app): State<Arc<App>>,
+    path: Path<String>,
+    Body(set): Body<SetBudget>,
+) -> Answered<Budgeted<ApiKey>> {
+    check_budget(set.budget)?;
+    let key = app.store.set_key_budget(id(&path, "key")?, set.budget, clock::now()).await?;
+    key.map(Json).ok_or(Problem::Missing("key"))
 }
 
 /// `POST /internal/keys/{apikey_id}/revoke`.

@@ -32,6 +32,7 @@ fn reserve(answer: &ReserveAnswer) -> &'static str {
         ReserveAnswer::IdempotencyInProgress => "idempotency_in_progress",
         ReserveAnswer::IdempotencyConflict => "idempotency_conflict",
         ReserveAnswer::ConcurrencyLimit { .. } => "concurrency_limit",
+        ReserveAnswer::BudgetExceeded { .. } => "budget_exceeded",
         ReserveAnswer::Insufficient { .. } => "insufficient",
         ReserveAnswer::AccountMissing => "account_missing",
         ReserveAnswer::Conflict => "conflict",

@@ -7,16 +7,22 @@
 //! | [`store`] | [`Store`]: the one list of everything that can be asked of a database |
 //! | [`read`] | the shapes of what is read |
 //! | [`error`] | [`StoreError`] |
+//! | `audit` | the walk along every account's chain, the same for every database |
+//! | `postgres` | the Postgres variant, a file per concern |
 //! | `sqlite` | the SQLite variant, a file per concern |
 
+mod audit;
 pub mod error;
+mod postgres;
 pub mod read;
 mod sqlite;
 pub mod store;
 
 pub use error::StoreError;
+pub use postgres::Postgres;
 pub use read::{
-    AccountProfile, EndpointUsage, GenerationPage, GenerationRow, ProviderUsage, Rotation, SweptOutputs, Usage,
+    AccountProfile, ArchivePlan, EndpointUsage, GenerationPage, GenerationRow, ProviderUsage, Rotation, SweptOutputs,
+    Usage,
 };
 pub use sqlite::Sqlite;
-pub use store::{OVERDUE_GRACE_MS, Store};
+pub use store::{CONNECTIONS, OVERDUE_GRACE_MS, Store};

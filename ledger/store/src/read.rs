@@ -2,7 +2,7 @@
 
 use ledger_contract::{
     AccountId, ApiKeyId, AttemptOutcome, Credits, ErrorCode, GenerationId, GenerationStatus, MediaKind, MicroUsd,
-    Provider, Timestamp, access::Account, generation::Output,
+    Provider, Timestamp, access::Account, generation::Output, wire::ChainPlace, wire::ChainRow,
 };
 
 /// An account with what only its own routes show.
@@ -133,4 +133,15 @@ pub struct SweptOutputs {
     pub generation_id: GenerationId,
     /// The files.
     pub outputs: Vec<Output>,
+}
+
+/// Entries that are to leave the database: everything after `opening` up to the last row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchivePlan {
+    /// The checkpoint before, or the genesis.
+    pub opening: ChainPlace,
+    /// The entries, oldest first, at least one.
+    pub rows: Vec<ChainRow>,
+    /// The checkpoint that will stand for them.
+    pub checkpoint: ChainPlace,
 }

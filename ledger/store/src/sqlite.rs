@@ -2,7 +2,10 @@
 //! concern.
 
 mod accounts;
+mod archive;
 mod audit;
+mod budgets;
+mod chain;
 mod keys;
 mod leases;
 mod load;
@@ -58,7 +61,9 @@ impl Sqlite {
         let writer = pool().max_connections(1).connect_with(options.clone()).await?;
         MIGRATIONS.run(&writer).await?;
         let readers = pool().max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await?;
-        Ok(Self { writer, readers })
+        let sqlite = Self { writer, readers };
+        sqlite.seal().await?;
+        Ok(sqlite)
     }
 
     pub(crate) async fn close(&self) {

@@ -1,17 +1,19 @@
 //! Everything that can be asked of a database, as one list. One enum, no trait: the variants are known.
 
 use ledger_contract::{
-    AccountId, ApiKeyId, GenerationId, HolderId, Plan, Timestamp,
+    AccountId, ApiKeyId, Budget, BudgetId, GenerationId, HolderId, Plan, Timestamp,
     access::{Account, ApiKey, KeyCandidate},
+    budget::BudgetStatus,
     command::{Answer, Claim, Command},
     generation::OpenGeneration,
     request_log::{LoggedRequest, RequestRow},
-    wire::{AuditReport, LedgerEntry, ReplayAnswer, RequestCounts},
+    wire::{AuditReport, Budgeted, ChainEnds, ChainRow, LedgerEntry, ReplayAnswer, RequestCounts},
 };
 
 use crate::{
     error::StoreError,
-    read::{AccountProfile, GenerationPage, GenerationRow, Rotation, SweptOutputs, Usage},
+    postgres::Postgres,
+    read::{AccountProfile, ArchivePlan, GenerationPage, GenerationRow, Rotation, SweptOutputs, Usage},
     sqlite::Sqlite,
 };
 
@@ -22,20 +24,35 @@ pub const OVERDUE_GRACE_MS: i64 = 30_000;
 /// The database of the book. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Store {
+    /// A server that many processes share.
+    Postgres(Postgres),
     /// One file, one writer.
     Sqlite(Sqlite),
 }
 
+/// Connections to Postgres beside those that commit, where nobody says how many.
+pub const CONNECTIONS: u32 = 8;
+
 impl Store {
-    /// Opens `sqlite://PATH`, creating file and schema where they are missing.
+    /// Opens `sqlite://PATH`, creating the file where it is missing, or `postgres://…`; brings the schema up to date.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Ok(Self::Sqlite(Sqlite::open(url).await?))
+        Self::open_with(url, CONNECTIONS).await
+    }
+
+    /// The same with at most `connections` to Postgres beside those that commit.
+    pub async fn open_with(url: &str, connections: u32) -> Result<Self, StoreError> {
+        if ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            Ok(Self::Postgres(Postgres::open(url, connections).await?))
+        } else {
+            Ok(Self::Sqlite(Sqlite::open(url).await?))
+        }
     }
 
     /// Closes every connection; later calls are [`StoreError::Unavailable`]. Not needed for durability: a commit that
     /// was answered is on disk.
     pub async fn close(&self) {
         match self {
+            Self::Postgres(postgres) => postgres.close().await,
             Self::Sqlite(sqlite) => sqlite.close().await,
         }
     }
@@ -47,6 +64,7 @@ macro_rules! every_store {
             $($(#[$doc])*
             pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
                 match self {
+                    Self::Postgres(postgres) => postgres.$name($($arg),*).await,
                     Self::Sqlite(sqlite) => sqlite.$name($($arg),*).await,
                 }
             })*
@@ -69,6 +87,14 @@ every_store! {
     fn account(account_id: AccountId) -> Option<AccountProfile>;
     /// Moves an account to another plan; `None` if there is no such account.
     fn set_plan(account_id: AccountId, plan: Plan, now: Timestamp) -> Option<Account>;
+
+    /// Gives an account a budget, another one, or none; `None` if there is no such account. A budget of the same period
+    /// counts on; another begins with what its window holds already, a `once` budget with nothing.
+    fn set_account_budget(account_id: AccountId, budget: Option<Budget>, now: Timestamp) -> Option<Budgeted<Account>>;
+    /// The same for a key and its successors by rotation.
+    fn set_key_budget(apikey_id: ApiKeyId, budget: Option<Budget>, now: Timestamp) -> Option<Budgeted<ApiKey>>;
+    /// A budget and what it has counted in the window of `now`.
+    fn budget(budget_id: BudgetId, now: Timestamp) -> Option<BudgetStatus>;
 
     /// Stores a key with the hash of its secret.
     fn insert_key(key: &ApiKey, hash: &str) -> ();
@@ -137,6 +163,17 @@ every_store! {
     fn forget_requests_of_key(apikey_id: ApiKeyId) -> bool;
     /// Keys that were deleted and still have rows.
     fn keyless_requests(limit: u32) -> Vec<ApiKeyId>;
+    /// Where an account's hash chain begins and ends; `None` if there is no such account.
+    fn chain(account_id: AccountId) -> Option<ChainEnds>;
+    /// The chained rows after entry `after`, oldest first.
+    fn chain_entries(account_id: AccountId, after: u64, limit: u32) -> Vec<ChainRow>;
+    /// Accounts after `after` that have entries older than their plan's window, in id order.
+    fn archivable(after: Option<AccountId>, limit: u32, now: Timestamp) -> Vec<AccountId>;
+    /// The oldest of those entries, at most `limit`: what a file shall hold before [`Store::archive`]. `None` when none
+    /// can go.
+    fn archive_plan(account_id: AccountId, limit: u32, now: Timestamp) -> Option<ArchivePlan>;
+    /// Removes what `plan` names behind a checkpoint, in one transaction; `false` when the book has moved on since.
+    fn archive(plan: &ArchivePlan, file: &str, now: Timestamp) -> bool;
 
     /// Proves the book in one read transaction, in bounded memory.
     fn audit() -> AuditReport;

@@ -70,6 +70,7 @@ impl Bed {
         let config = Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database_url: format!("sqlite://{path}/book.db"),
+            connections: 8,
             token: TOKEN.to_owned(),
             artifacts_url: format!("file://{path}/artifacts"),
             region: "us".to_owned(),
@@ -222,7 +223,14 @@ impl Stack {
 }
 
 pub fn new_key(account_id: AccountId) -> NewKey {
-    NewKey { account_id, name: "main".to_owned(), scopes: Scope::ALL.to_vec(), allow_ips: Vec::new(), expires_at: None }
+    NewKey {
+        account_id,
+        name: "main".to_owned(),
+        scopes: Scope::ALL.to_vec(),
+        allow_ips: Vec::new(),
+        expires_at: None,
+        budget: None,
+    }
 }
 
 pub fn start_at(provider: Provider) -> AttemptStart {
@@ -250,7 +258,7 @@ pub fn reserve(caller: Caller, amount: Credits) -> Reserve {
         provider_order: vec![Provider::Replicate, Provider::Fal],
         deadline_at: now().plus_ms(300_000),
         claim: None,
-        first_attempt: start_at(Provider::Replicate),
+        first_attempt: Some(start_at(Provider::Replicate)),
         holder: HolderId(Uuid::now_v7()),
     }
 }

@@ -48,7 +48,7 @@ pub async fn reserve(
         provider_order: prepared.routed.order.clone(),
         deadline_at,
         claim: prepared.claim,
-        first_attempt: prepared.routed.first_attempt,
+        first_attempt: Some(prepared.routed.first_attempt),
         holder: engine.holder,
     };
     match engine.ledger.ask_until(command.clone(), until).await {
@@ -83,6 +83,13 @@ fn read(landed: Landed<ReserveAnswer>) -> Result<(), Reply> {
             PublicError::new(ErrorCode::ConcurrencyLimitExceeded, "Too many generations are in flight")
                 .with_detail("limit", limit)
                 .with_detail("in_flight", in_flight),
+        )),
+        ReserveAnswer::BudgetExceeded { holder, budget, spent, required, window_ends_at } => Err(Reply::failure(
+            PublicError::new(ErrorCode::BudgetExceeded, format!("The budget of this {holder} would be exceeded"))
+                .with_detail("budget", budget.to_json())
+                .with_detail("spent", spent.to_json())
+                .with_detail("required", required.to_json())
+                .with_detail("window_ends_at", window_ends_at.map(|end| end.to_string())),
         )),
         ReserveAnswer::Insufficient { required, balance } => Err(Reply::failure(
             PublicError::new(ErrorCode::InsufficientCredits, "Not enough credits")

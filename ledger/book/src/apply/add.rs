@@ -6,7 +6,7 @@ use ledger_contract::{
     generation::EntryKind,
 };
 
-use crate::{book::Book, state::Entry};
+use crate::book::{Book, Movement};
 
 pub(super) fn add(book: &mut Book, add: &Add, now: Timestamp) -> AddAnswer {
     let Some(account) = book.account(add.account_id) else { return AddAnswer::AccountMissing };
@@ -29,16 +29,16 @@ pub(super) fn add(book: &mut Book, add: &Add, now: Timestamp) -> AddAnswer {
     let Some(account) = book.account_mut(add.account_id) else { return AddAnswer::AccountMissing };
     account.balance = plus(account.balance, add.amount);
     let balance = account.balance;
-    book.push_entry(Entry {
+    book.push_entry(Movement {
         account_id: add.account_id,
         kind: EntryKind::Add,
         amount: add.amount,
-        balance_after: balance,
         generation_id: None,
         add_key: Some(add.key.clone()),
         model: None,
         description: add.description.clone(),
-        created_at: now,
+        apikey_id: None,
+        now,
     });
     AddAnswer::Added { balance }
 }

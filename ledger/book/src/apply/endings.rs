@@ -9,11 +9,12 @@ use ledger_contract::{
 use super::{
     add::{minus, plus},
     attempts::{attempt_mut, discard_late, mark_accepted, resolve},
-    claims::store_error,
+    budgets,
+    claims::{created, store_answer, store_error},
 };
 use crate::{
-    book::Book,
-    state::{Attempt, Entry, Generation},
+    book::{Book, Movement},
+    state::{Attempt, Generation},
 };
 
 pub(super) fn charge(book: &mut Book, charge: &Charge, now: Timestamp) -> ChargeAnswer {
@@ -45,12 +46,15 @@ fn is_chargeable(generation: &Generation, attempt_order: Option<u32>) -> bool {
 }
 
 /// A result can come before its acceptance was written. It is the acceptance then, under an id of our own: the
-/// provider has issued none that we know of (api contract §5.6).
+/// provider has issued none that we know of (api contract §5.6). The same for a generation that nobody was asked for.
 fn accept_unaccepted(book: &mut Book, charge: &Charge, now: Timestamp) {
-    let Some(attempt_order) = charge.attempt_order else { return };
-    let attempt = book.generation(charge.generation_id).and_then(|generation| generation.attempt(attempt_order));
-    if attempt.is_some_and(|attempt| attempt.accepted_at.is_none()) {
-        let prediction_id = charge.generation_id.to_string();
+    let Some(generation) = book.generation(charge.generation_id) else { return };
+    let prediction_id = charge.generation_id.to_string();
+    let Some(attempt_order) = charge.attempt_order else {
+        let answer = created(generation, &prediction_id);
+        return store_answer(book, charge.generation_id, answer);
+    };
+    if generation.attempt(attempt_order).is_some_and(|attempt| attempt.accepted_at.is_none()) {
         let handle = serde_json::Value::Null;
         let accept = AcceptAttempt { generation_id: charge.generation_id, attempt_order, prediction_id, handle };
         mark_accepted(book, &accept, now);
@@ -137,6 +141,9 @@ pub(super) fn resolve_open(book: &mut Book, generation_id: GenerationId, how: &A
 
 /// The terminal transition: state, slot, money and entry together. The balance afterwards.
 pub(super) fn end(book: &mut Book, generation_id: GenerationId, status: GenerationStatus, now: Timestamp) -> Credits {
+    if status != GenerationStatus::Succeeded {
+        budgets::give_back(book, generation_id);
+    }
     let Some(generation) = book.generation_mut(generation_id) else { return Credits::ZERO };
     generation.status = status;
     if let Some(record) = &mut generation.record {
@@ -154,16 +161,16 @@ pub(super) fn end(book: &mut Book, generation_id: GenerationId, status: Generati
         EntryKind::Refund
     };
     let balance = account.balance;
-    book.push_entry(Entry {
+    book.push_entry(Movement {
         account_id,
         kind,
         amount,
-        balance_after: balance,
         generation_id: Some(generation_id),
         add_key: None,
         model: Some(model),
         description: None,
-        created_at: now,
+        apikey_id: None,
+        now,
     });
     balance
 }

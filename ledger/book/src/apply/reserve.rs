@@ -1,4 +1,4 @@
-//! Takes credits, a slot and an idempotency key, and writes the record. All or nothing, in the order key, slot,
+//! Takes credits, a slot and an idempotency key, and writes the record. All or nothing, in the order key, slot, budget,
 //! credits, record (api contract §3 step 15).
 
 use ledger_contract::{
@@ -8,11 +8,14 @@ use ledger_contract::{
     wire::ReplayAnswer,
 };
 
-use super::add::{is_amount, minus, plus};
+use super::{
+    add::{is_amount, minus, plus},
+    budgets,
+};
 use crate::{
-    book::Book,
+    book::{Book, Movement},
     replay::{CLAIM_LIFETIME_MS, replay},
-    state::{Account, Attempt, Claim, Entry, Generation, Record},
+    state::{Account, Attempt, Claim, Generation, Record},
 };
 
 pub(super) fn reserve(book: &mut Book, reserve: &Reserve, now: Timestamp) -> ReserveAnswer {
@@ -23,8 +26,10 @@ pub(super) fn reserve(book: &mut Book, reserve: &Reserve, now: Timestamp) -> Res
         return ReserveAnswer::Conflict;
     }
     let Some(account) = book.account(reserve.account_id) else { return ReserveAnswer::AccountMissing };
+    let at = account.at(now);
     let refusal = key_taken(book, reserve, now)
         .or_else(|| slot_missing(account))
+        .or_else(|| budgets::exceeded(book, reserve, at))
         .or_else(|| credits_missing(account, reserve.amount));
     refusal.unwrap_or_else(|| take(book, reserve, now))
 }
@@ -61,12 +66,14 @@ fn credits_missing(account: &Account, required: Credits) -> Option<ReserveAnswer
 
 fn take(book: &mut Book, reserve: &Reserve, now: Timestamp) -> ReserveAnswer {
     let Some(account) = book.account_mut(reserve.account_id) else { return ReserveAnswer::AccountMissing };
+    let at = account.at(now);
     account.balance = minus(account.balance, reserve.amount);
     account.reserved = plus(account.reserved, reserve.amount);
     account.in_flight = account.in_flight.saturating_add(1);
     account.generations_total = account.generations_total.saturating_add(1);
     account.generations_ever = account.generations_ever.saturating_add(1);
     let balance = account.balance;
+    budgets::count(book, reserve, at);
     if let Some(claim) = &reserve.claim {
         let row = Claim {
             account_id: reserve.account_id,
@@ -78,18 +85,18 @@ fn take(book: &mut Book, reserve: &Reserve, now: Timestamp) -> ReserveAnswer {
         };
         book.set_claim((reserve.account_id, claim.key.clone()), Some(row));
     }
-    book.push_entry(Entry {
+    book.push_entry(Movement {
         account_id: reserve.account_id,
         kind: EntryKind::Reserve,
         amount: reserve.amount,
-        balance_after: balance,
         generation_id: Some(reserve.generation_id),
         add_key: None,
         model: Some(reserve.model.clone()),
         description: None,
-        created_at: now,
+        apikey_id: Some(reserve.apikey_id),
+        now,
     });
-    book.insert_generation(new_generation(reserve, now));
+    book.insert_generation(new_generation(reserve, at));
     ReserveAnswer::Reserved { balance }
 }
 
@@ -119,7 +126,7 @@ fn new_generation(reserve: &Reserve, now: Timestamp) -> Generation {
         model: reserve.model.clone(),
         amount: reserve.amount,
         status: GenerationStatus::Pending,
-        attempts: vec![started(1, &record, &reserve.first_attempt, now)],
+        attempts: reserve.first_attempt.iter().map(|start| started(1, &record, start, now)).collect(),
         record: Some(record),
     }
 }

@@ -43,7 +43,7 @@ pub fn reserve(n: u32) -> Reserve {
         provider_order: vec![Provider::Replicate, Provider::Fal],
         deadline_at: NOW.plus_ms(300_000),
         claim: None,
-        first_attempt: start_of(Provider::Replicate),
+        first_attempt: Some(start_of(Provider::Replicate)),
         holder: holder(1),
     }
 }

@@ -1,7 +1,7 @@
 //! A book with accounts 1 and 2 in it, and a clock that stands still unless moved.
 
 use ledger_book::{Account, Book, Generation, apply, state::Attempt};
-use ledger_contract::{Credits, Plan, Timestamp, command::Ask};
+use ledger_contract::{Plan, Timestamp, command::Ask};
 
 use crate::commands::{NOW, account, add, generation};
 
@@ -15,15 +15,7 @@ impl World {
     pub fn new() -> Self {
         let mut book = Book::default();
         for n in [1, 2] {
-            book.load_account(Account {
-                account_id: account(n),
-                plan: Plan::Starter,
-                balance: Credits::ZERO,
-                reserved: Credits::ZERO,
-                in_flight: 0,
-                generations_total: 0,
-                generations_ever: 0,
-            });
+            book.load_account(Account::new(account(n), Plan::Starter));
         }
         Self { book, now: NOW }
     }

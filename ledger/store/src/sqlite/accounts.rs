@@ -2,6 +2,8 @@
 
 use ledger_contract::{AccountId, Credits, Plan, Timestamp, access::Account};
 
+use sqlx::SqliteConnection;
+
 use super::{Sqlite, rows::Columns};
 use crate::{error::StoreError, read::AccountProfile};
 
@@ -44,6 +46,15 @@ impl Sqlite {
         let row = query.fetch_optional(&self.writer).await?;
         row.map(|row| account(&Columns(&row))).transpose()
     }
+}
+
+/// One account, inside a transaction.
+pub(super) async fn one(
+    connection: &mut SqliteConnection,
+    account_id: AccountId,
+) -> Result<Option<Account>, StoreError> {
+    let row = sqlx::query(ONE).bind(account_id.to_string()).fetch_optional(connection).await?;
+    row.map(|row| account(&Columns(&row))).transpose()
 }
 
 fn account(columns: &Columns<'_>) -> Result<Account, StoreError> {

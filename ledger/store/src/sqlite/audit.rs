@@ -1,37 +1,19 @@
 //! Proves the book: every invariant, in one read transaction, row by row in bounded memory. Repairs nothing.
 
 mod chain;
-mod checks;
 
 use futures::TryStreamExt as _;
 use ledger_contract::wire::AuditReport;
 use sqlx::{Row, SqliteConnection};
 
 use super::Sqlite;
-use crate::error::StoreError;
-
-/// Lines in a report. A book with more wounds than this is not mended line by line.
-const MOST_VIOLATIONS: usize = 1_000;
+use crate::{
+    audit::{Findings, checks},
+    error::StoreError,
+};
 
 const GENERATIONS: &str = "SELECT count(*) FROM generations";
 const ENTRIES: &str = "SELECT count(*) FROM entries";
-
-/// The violations found so far.
-#[derive(Default)]
-struct Findings {
-    violations: Vec<String>,
-    is_cut: bool,
-}
-
-impl Findings {
-    fn push(&mut self, violation: String) {
-        if self.violations.len() < MOST_VIOLATIONS {
-            self.violations.push(violation);
-        } else {
-            self.is_cut = true;
-        }
-    }
-}
 
 impl Sqlite {
     pub(crate) async fn audit(&self) -> Result<AuditReport, StoreError> {
@@ -43,11 +25,7 @@ impl Sqlite {
         }
         let generations = count(&mut transaction, GENERATIONS).await?;
         let entries = count(&mut transaction, ENTRIES).await?;
-        let Findings { mut violations, is_cut } = findings;
-        if is_cut {
-            violations.push(format!("and more: only the first {MOST_VIOLATIONS} are listed"));
-        }
-        Ok(AuditReport { accounts, generations, entries, violations })
+        Ok(AuditReport { accounts, generations, entries, violations: findings.into_lines() })
     }
 }
 
@@ -60,7 +38,7 @@ async fn check(
     let mut rows = sqlx::query(sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         findings.push(row.try_get(0)?);
-        if findings.is_cut {
+        if findings.is_cut() {
             break;
         }
     }

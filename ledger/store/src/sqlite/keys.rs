@@ -7,7 +7,7 @@ use ledger_contract::{
 use sqlx::SqliteConnection;
 
 use super::{
-    Sqlite,
+    Sqlite, budgets,
     rows::{Columns, json_text},
 };
 use crate::{error::StoreError, read::Rotation};
@@ -82,6 +82,7 @@ impl Sqlite {
         }
         sqlx::query(ROTATE).bind(old.to_string()).bind(grace_ends_at.0).execute(&mut *transaction).await?;
         insert(&mut transaction, new, hash).await?;
+        budgets::succeed(&mut transaction, old, new.apikey_id).await?;
         transaction.commit().await?;
         Ok(Rotation::Rotated)
     }
@@ -92,6 +93,12 @@ impl Sqlite {
         }
         Ok(())
     }
+}
+
+/// One key, inside a transaction.
+pub(super) async fn one(connection: &mut SqliteConnection, apikey_id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+    let row = sqlx::query(ONE).bind(apikey_id.to_string()).fetch_optional(connection).await?;
+    row.map(|row| api_key(&Columns(&row))).transpose()
 }
 
 async fn insert(connection: &mut SqliteConnection, key: &ApiKey, hash: &str) -> Result<(), StoreError> {

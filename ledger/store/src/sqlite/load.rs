@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger_book::{Account, Attempt, Book, Claim, Generation, Needs, Record};
+use ledger_book::{Account, Attempt, Book, Claim, Generation, Needs, Record, chain};
 use ledger_contract::{
-    AccountId, Credits, GenerationId, GenerationStatus, MicroUsd,
+    AccountId, ApiKeyId, Credits, GenerationId, GenerationStatus, MicroUsd,
     generation::{AttemptStart, EntryKind},
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
-use super::rows::{Columns, json_text};
+use super::{
+    budgets,
+    rows::{Columns, json_text},
+};
 use crate::error::StoreError;
 
 type Generations = BTreeMap<GenerationId, Generation>;
@@ -22,19 +25,32 @@ const CLAIMS: &str = "SELECT k.account_id, k.key, k.fingerprint, k.generation_id
     ON k.account_id = n.value ->> 0 AND k.key = n.value ->> 1";
 const ADDS: &str = "SELECT e.account_id, e.add_key, e.amount
     FROM json_each(?1) AS n CROSS JOIN entries AS e
-    ON e.account_id = n.value ->> 0 AND e.add_key = n.value ->> 1 AND e.type = 'add'";
+    ON e.account_id = n.value ->> 0 AND e.add_key = n.value ->> 1 AND e.type = 'add'
+    UNION ALL
+    SELECT a.account_id, a.add_key, a.amount FROM json_each(?1) AS n CROSS JOIN archived_adds AS a
+    ON a.account_id = n.value ->> 0 AND a.add_key = n.value ->> 1";
 const ACCOUNTS: &str =
-    "SELECT account_id, plan, balance, reserved, in_flight, generations_total, generations_ever FROM accounts
-    WHERE account_id IN (SELECT value FROM json_each(?1))";
+    "SELECT account_id, plan, balance, reserved, in_flight, generations_total, generations_ever, chain_seq, chain_hash,
+        chain_at
+    FROM accounts WHERE account_id IN (SELECT value FROM json_each(?1))";
 const RECORDS: &str = "SELECT * FROM generations WHERE generation_id IN (SELECT value FROM json_each(?1))";
 const ATTEMPTS: &str = "SELECT * FROM attempts WHERE generation_id IN (SELECT value FROM json_each(?1))
     ORDER BY generation_id, attempt_order";
-// What stays of a deleted generation. Each half has its unique partial index.
+// What stays of a deleted or archived generation. Each part has its unique index.
 const REMAINS: &str = "SELECT generation_id, account_id, model, type, amount FROM entries
     WHERE type = 'reserve' AND generation_id IN (SELECT value FROM json_each(?1))
     UNION ALL
     SELECT generation_id, account_id, model, type, amount FROM entries
-    WHERE type IN ('charge', 'refund') AND generation_id IN (SELECT value FROM json_each(?1))";
+    WHERE type IN ('charge', 'refund') AND generation_id IN (SELECT value FROM json_each(?1))
+    UNION ALL
+    SELECT generation_id, account_id, NULL, ended, amount FROM archived_generations
+    WHERE generation_id IN (SELECT value FROM json_each(?1))";
+// An account's own budget, and the one that a key counts to.
+const BUDGETS: &str = "SELECT b.*, NULL AS apikey_id FROM budgets AS b
+    WHERE b.budget_id IN (SELECT value FROM json_each(?1))
+    UNION ALL
+    SELECT b.*, k.apikey_id FROM json_each(?2) AS n
+    CROSS JOIN budget_keys AS k ON k.apikey_id = n.value JOIN budgets AS b ON b.budget_id = k.budget_id";
 
 /// Everything `needs` names and what hangs on it.
 pub(super) async fn book(connection: &mut SqliteConnection, needs: &Needs) -> Result<Book, StoreError> {
@@ -46,10 +62,13 @@ pub(super) async fn book(connection: &mut SqliteConnection, needs: &Needs) -> Re
     claims.extend(self::claims(connection, &held).await?);
     let mut account_ids = needs.accounts.clone();
     account_ids.extend(generations.values().map(|generation| generation.account_id));
+    let mut apikey_ids = needs.keys.clone();
+    apikey_ids.extend(generations.values().filter_map(|generation| Some(generation.record.as_ref()?.apikey_id)));
     let mut book = Book::default();
     for account in accounts(connection, &account_ids).await? {
         book.load_account(account);
     }
+    budgets(connection, &mut book, &account_ids, &apikey_ids).await?;
     for (name, amount) in adds(connection, &needs.adds).await? {
         book.load_add(name, amount);
     }
@@ -108,17 +127,42 @@ async fn adds(
 async fn accounts(connection: &mut SqliteConnection, ids: &BTreeSet<AccountId>) -> Result<Vec<Account>, StoreError> {
     let account = |row: &SqliteRow| {
         let columns = Columns(row);
+        let account_id = columns.parse("account_id")?;
         Ok(Account {
-            account_id: columns.parse("account_id")?,
+            account_id,
             plan: columns.parse("plan")?,
             balance: Credits(columns.int("balance")?),
             reserved: Credits(columns.int("reserved")?),
             in_flight: columns.number("in_flight")?,
             generations_total: columns.number("generations_total")?,
             generations_ever: columns.number("generations_ever")?,
+            chain_seq: columns.number("chain_seq")?,
+            chain_hash: columns.opt_parse("chain_hash")?.unwrap_or_else(|| chain::genesis(account_id)),
+            chain_at: columns.time("chain_at")?,
         })
     };
     select(connection, ACCOUNTS, ids).await?.iter().map(account).collect()
+}
+
+async fn budgets(
+    connection: &mut SqliteConnection,
+    book: &mut Book,
+    account_ids: &BTreeSet<AccountId>,
+    apikey_ids: &BTreeSet<ApiKeyId>,
+) -> Result<(), StoreError> {
+    if account_ids.is_empty() {
+        return Ok(());
+    }
+    let query = sqlx::query(BUDGETS).bind(json_text(account_ids)?).bind(json_text(apikey_ids)?);
+    for row in query.fetch_all(connection).await? {
+        let columns = Columns(&row);
+        let budget = budgets::counted(&columns)?;
+        if let Some(apikey_id) = columns.opt_parse("apikey_id")? {
+            book.load_budget_key(apikey_id, budget.budget_id);
+        }
+        book.load_budget(budget);
+    }
+    Ok(())
 }
 
 /// Runs a statement whose one parameter is a set of names. No names, no statement.

@@ -1,6 +1,6 @@
 //! Writes what a batch came to, a statement per table and kind of change. Rows travel as one JSON array.
 
-use ledger_book::{Account, Claim, Effects, Entry, Generation, book::AttemptOf};
+use ledger_book::{Account, Budget, Claim, Effects, Entry, Generation, book::AttemptOf};
 use ledger_contract::{AttemptOutcome, Timestamp, wire::LEASE_MS};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
@@ -14,6 +14,7 @@ use crate::error::StoreError;
 const ACCOUNTS: &str = "UPDATE accounts SET
         balance = n.value ->> 'balance', reserved = n.value ->> 'reserved', in_flight = n.value ->> 'in_flight',
         generations_total = n.value ->> 'generations_total', generations_ever = n.value ->> 'generations_ever',
+        chain_seq = n.value ->> 'chain_seq', chain_hash = n.value ->> 'chain_hash', chain_at = n.value ->> 'chain_at',
         updated_at = ?2
     FROM json_each(?1) AS n WHERE accounts.account_id = n.value ->> 'account_id'";
 
@@ -61,11 +62,16 @@ const NEW_ATTEMPTS: &str = "INSERT INTO attempts (
 
 // Ids ascend in the order the entries were decided.
 const ENTRIES: &str = "INSERT INTO entries (
-        account_id, type, amount, balance_after, generation_id, add_key, model, description, created_at)
-    SELECT value ->> 'account_id', value ->> 'type', value ->> 'amount', value ->> 'balance_after',
-        value ->> 'generation_id', value ->> 'add_key', value ->> 'model', value ->> 'description',
-        value ->> 'created_at'
+        account_id, seq, type, amount, balance_after, generation_id, apikey_id, add_key, model, description, created_at,
+        hash)
+    SELECT value ->> 'account_id', value ->> 'seq', value ->> 'type', value ->> 'amount', value ->> 'balance_after',
+        value ->> 'generation_id', value ->> 'apikey_id', value ->> 'add_key', value ->> 'model',
+        value ->> 'description', value ->> 'created_at', value ->> 'hash'
     FROM json_each(?1) ORDER BY key";
+
+const BUDGETS: &str = "UPDATE budgets SET window_starts_at = n.value ->> 'window_starts_at',
+        spent = n.value ->> 'spent', archived = n.value ->> 'archived'
+    FROM json_each(?1) AS n WHERE budgets.budget_id = n.value ->> 'budget_id'";
 
 const CLAIMS: &str = "INSERT INTO idempotency_keys (account_id, key, fingerprint, generation_id, stored, expires_at)
     SELECT value ->> 'account_id', value ->> 'key', value ->> 'fingerprint', value ->> 'generation_id',
@@ -93,6 +99,7 @@ pub(super) async fn effects(
         entries,
         claims,
         released_claims,
+        budgets,
     } = effects;
     // Reserving is a sign of life: a process that has just taken work is not gone.
     let holders: Vec<_> = new_generations
@@ -113,6 +120,7 @@ pub(super) async fn effects(
     write(connection, ENTRIES, &rows(&entries, |row| Ok(entry(row)))?).await?;
     write(connection, RELEASED_CLAIMS, &rows(&released_claims, |name| Ok(json!(name)))?).await?;
     write(connection, CLAIMS, &rows(&claims, claim)?).await?;
+    write(connection, BUDGETS, &rows(&budgets, |row| Ok(budget(row)))?).await?;
     leases::extend(connection, &holders).await
 }
 
@@ -136,6 +144,9 @@ fn account(account: &Account) -> Value {
         "in_flight": account.in_flight,
         "generations_total": account.generations_total,
         "generations_ever": account.generations_ever,
+        "chain_seq": account.chain_seq,
+        "chain_hash": account.chain_hash,
+        "chain_at": account.chain_at,
     })
 }
 
@@ -197,6 +208,7 @@ fn attempt(of: &AttemptOf) -> Result<Value, StoreError> {
 fn entry(entry: &Entry) -> Value {
     json!({
         "account_id": entry.account_id,
+        "seq": entry.seq,
         "type": entry.kind,
         "amount": entry.amount,
         "balance_after": entry.balance_after,
@@ -205,6 +217,17 @@ fn entry(entry: &Entry) -> Value {
         "model": entry.model,
         "description": entry.description,
         "created_at": entry.created_at,
+        "apikey_id": entry.apikey_id,
+        "hash": entry.hash,
+    })
+}
+
+fn budget(budget: &Budget) -> Value {
+    json!({
+        "budget_id": budget.budget_id,
+        "window_starts_at": budget.window_starts_at,
+        "spent": budget.spent,
+        "archived": budget.archived,
     })
 }
 

@@ -18,7 +18,7 @@ const PAGE: &str = "SELECT * FROM generations WHERE account_id = ?1
 const TOTAL: &str = "SELECT generations_total FROM accounts WHERE account_id = ?1";
 const REPLAY: &str = "SELECT k.*, g.status FROM idempotency_keys AS k LEFT JOIN generations AS g USING (generation_id)
     WHERE k.account_id = ?1 AND k.key = ?2";
-const ENTRIES: &str = "SELECT * FROM entries WHERE account_id = ?1 ORDER BY entry_id DESC LIMIT ?2 OFFSET ?3";
+const ENTRIES: &str = "SELECT * FROM entries WHERE account_id = ?1 ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
 
 impl Sqlite {
     pub(crate) async fn generation(

@@ -1,7 +1,7 @@
-//! Accounts, and how a database is opened.
+//! Accounts, and what is kept when a database is closed.
 
 use ledger_contract::{Credits, Plan, access::Account};
-use ledger_store::{Store, StoreError};
+use ledger_store::StoreError;
 
 use crate::{
     commands::{NOW, account, reserve},
@@ -59,22 +59,4 @@ async fn a_closed_database_is_unavailable() {
     assert!(matches!(database.store.ping().await, Err(StoreError::Unavailable(_))));
     let apply = database.store.apply(&[], NOW).await;
     assert!(matches!(apply, Err(StoreError::Unavailable(_))));
-}
-
-#[tokio::test]
-async fn an_address_that_is_not_ours_is_refused() {
-    for url in ["", "sqlite://", "postgres://localhost/book", "/var/book.db"] {
-        assert!(matches!(Store::open(url).await, Err(StoreError::Address(_))), "{url}");
-    }
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_corrupt_and_stays_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("book.db");
-    let text = "not a database, however long it is".repeat(100);
-    std::fs::write(&path, &text).unwrap();
-    let opened = Store::open(&format!("sqlite://{}", path.display())).await;
-    assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{opened:?}");
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }

@@ -32,29 +32,53 @@ const TRIPS: &[(&str, &str)] = &[
     ),
     (
         "an_entry_is_a_known_type",
-        "INSERT INTO entries SELECT 99, account_id, 'gift', 1, 1, 'g', NULL, NULL, NULL, 1 FROM accounts",
+        "INSERT INTO entries SELECT 99, account_id, 'gift', 1, 1, 'g', NULL, NULL, NULL, 1, 99, NULL, hex(zeroblob(32)) FROM accounts",
     ),
     (
         "an_amount_is_above_zero",
-        "INSERT INTO entries SELECT 99, account_id, 'add', 0, 1, NULL, 'k', NULL, NULL, 1 FROM accounts",
+        "INSERT INTO entries SELECT 99, account_id, 'add', 0, 1, NULL, 'k', NULL, NULL, 1, 99, NULL, hex(zeroblob(32)) FROM accounts",
     ),
     (
         "an_amount_is_at_most_the_maximum",
-        "INSERT INTO entries SELECT 99, account_id, 'add', 10000000000, 1, NULL, 'k', NULL, NULL, 1 FROM accounts",
+        "INSERT INTO entries SELECT 99, account_id, 'add', 10000000000, 1, NULL, 'k', NULL, NULL, 1, 99, NULL, hex(zeroblob(32)) FROM accounts",
     ),
     (
         "a_balance_after_is_never_negative",
-        "INSERT INTO entries SELECT 99, account_id, 'add', 1, -1, NULL, 'k', NULL, NULL, 1 FROM accounts",
+        "INSERT INTO entries SELECT 99, account_id, 'add', 1, -1, NULL, 'k', NULL, NULL, 1, 99, NULL, hex(zeroblob(32)) FROM accounts",
     ),
     (
         "an_add_has_a_key_and_all_else_a_generation",
-        "INSERT INTO entries SELECT 99, account_id, 'add', 1, 1, NULL, NULL, NULL, NULL, 1 FROM accounts",
+        "INSERT INTO entries SELECT 99, account_id, 'add', 1, 1, NULL, NULL, NULL, NULL, 1, 99, NULL, hex(zeroblob(32)) FROM accounts",
     ),
     (
         "an_address_is_kept_as_a_hash",
         "INSERT INTO request_log SELECT account_id, 1, 'r', 'k', 'n', 'p', 'GET', '/', '', 200, '', 0, '192.0.2.1', '', 1
         FROM accounts",
     ),
+    ("a_chain_counts_from_zero", "UPDATE accounts SET chain_seq = -1"),
+    ("a_chain_ends_in_a_hash", "UPDATE accounts SET chain_hash = 'x'"),
+    (
+        "entries_count_from_one",
+        "INSERT INTO entries SELECT 99, account_id, 'add', 1, 1, NULL, 'k', NULL, NULL, 1, 0, NULL, hex(zeroblob(32)) FROM accounts",
+    ),
+    (
+        "an_entry_has_a_hash",
+        "INSERT INTO entries SELECT 99, account_id, 'add', 1, 1, NULL, 'k', NULL, NULL, 1, 99, NULL, 'x' FROM accounts",
+    ),
+    (
+        "an_archived_generation_has_ended",
+        "INSERT INTO archived_generations SELECT generation_id, account_id, 1, 'reserve' FROM generations",
+    ),
+    (
+        "a_budget_is_of_an_account_or_a_key",
+        "INSERT INTO budgets SELECT 'b', account_id, 'team', 1, 'day', 0, 0, 0 FROM accounts",
+    ),
+    ("a_budget_is_above_zero", "INSERT INTO budgets SELECT 'b', account_id, 'key', 0, 'day', 0, 0, 0 FROM accounts"),
+    (
+        "a_period_is_a_known_period",
+        "INSERT INTO budgets SELECT 'b', account_id, 'key', 1, 'year', 0, 0, 0 FROM accounts",
+    ),
+    ("spent_is_never_negative", "INSERT INTO budgets SELECT 'b', account_id, 'key', 1, 'day', 0, -1, 0 FROM accounts"),
 ];
 
 /// An open generation with an open attempt, and a key.
@@ -102,16 +126,16 @@ async fn entries_are_append_only() {
     let update = refusal(&raw, "UPDATE entries SET description = 'x'").await;
     assert!(update.contains("entries are never updated"), "{update}");
     let delete = refusal(&raw, "DELETE FROM entries").await;
-    assert!(delete.contains("entries are never deleted"), "{delete}");
+    assert!(delete.contains("entries are deleted only behind a checkpoint"), "{delete}");
 }
 
 #[tokio::test]
 async fn a_generation_has_one_reserve_and_one_charge_or_refund() {
     let (database, raw) = seeded().await;
     database.ask(charge(1, 1)).await;
-    let reserve = "INSERT INTO entries SELECT 99, account_id, 'reserve', 1, 1, generation_id, NULL, NULL, NULL, 1
+    let reserve = "INSERT INTO entries SELECT 99, account_id, 'reserve', 1, 1, generation_id, NULL, NULL, NULL, 1, 99, NULL, hex(zeroblob(32))
         FROM generations";
-    let refund = "INSERT INTO entries SELECT 99, account_id, 'refund', 1, 1, generation_id, NULL, NULL, NULL, 1
+    let refund = "INSERT INTO entries SELECT 99, account_id, 'refund', 1, 1, generation_id, NULL, NULL, NULL, 1, 99, NULL, hex(zeroblob(32))
         FROM generations";
     for sql in [reserve, refund] {
         assert!(refusal(&raw, sql).await.contains("UNIQUE constraint failed: entries.generation_id"));
@@ -121,7 +145,7 @@ async fn a_generation_has_one_reserve_and_one_charge_or_refund() {
 #[tokio::test]
 async fn an_add_key_is_used_once_per_account() {
     let (_database, raw) = seeded().await;
-    let sql = "INSERT INTO entries SELECT 99, account_id, 'add', 1, 1, NULL, 'welcome:1', NULL, NULL, 1
+    let sql = "INSERT INTO entries SELECT 99, account_id, 'add', 1, 1, NULL, 'welcome:1', NULL, NULL, 1, 99, NULL, hex(zeroblob(32))
         FROM accounts ORDER BY balance DESC LIMIT 1";
     assert!(refusal(&raw, sql).await.contains("UNIQUE constraint failed: entries.account_id, entries.add_key"));
 }
@@ -139,6 +163,7 @@ async fn a_generation_has_one_open_and_one_used_attempt() {
 #[tokio::test]
 async fn nothing_belongs_to_an_account_that_is_not_there() {
     let (_database, raw) = seeded().await;
-    let sql = "INSERT INTO entries VALUES (99, 'nobody', 'add', 1, 1, NULL, 'k', NULL, NULL, 1)";
+    let sql =
+        "INSERT INTO entries VALUES (99, 'nobody', 'add', 1, 1, NULL, 'k', NULL, NULL, 1, 1, NULL, hex(zeroblob(32)))";
     assert!(refusal(&raw, sql).await.contains("FOREIGN KEY constraint failed"));
 }

@@ -1,7 +1,7 @@
 //! A store that loads and persists for every batch answers like a book that never leaves memory.
 
 use ledger_book::{Account, Book, apply};
-use ledger_contract::{Credits, Plan};
+use ledger_contract::Plan;
 use proptest::prelude::*;
 
 use crate::{
@@ -12,15 +12,7 @@ use crate::{
 fn book_in_memory() -> Book {
     let mut book = Book::default();
     for n in [1, 2] {
-        book.load_account(Account {
-            account_id: account(n),
-            plan: Plan::Starter,
-            balance: Credits::ZERO,
-            reserved: Credits::ZERO,
-            in_flight: 0,
-            generations_total: 0,
-            generations_ever: 0,
-        });
+        book.load_account(Account::new(account(n), Plan::Starter));
     }
     book
 }

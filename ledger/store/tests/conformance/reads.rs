@@ -42,9 +42,9 @@ async fn a_failed_record_says_why() {
 #[tokio::test]
 async fn pages_are_newest_first_with_ties_by_id_and_the_total_counts_all() {
     let database = Database::with_credits(1_000).await;
-    database.ask(reserve(1)).await;
-    database.ask(reserve(2)).await;
-    database.ask_at(reserve(3), NOW.plus_ms(-5)).await;
+    database.ask(reserve(3)).await;
+    database.ask_at(reserve(1), NOW.plus_ms(5)).await;
+    database.ask_at(reserve(2), NOW.plus_ms(5)).await;
     let page = database.store.generations(account(1), 2, 0).await.unwrap();
     let ids: Vec<_> = page.generations.iter().map(|row| row.generation_id).collect();
     assert_eq!((ids, page.total), (vec![generation(2), generation(1)], 3));
@@ -90,16 +90,17 @@ async fn entries_of_an_account_are_paged_newest_first() {
 #[tokio::test]
 async fn usage_counts_attempts_and_generations_since_then_deleted_ones_included() {
     let database = Database::with_credits(1_000).await;
-    database.ask(reserve(1)).await;
-    database.ask(finish(1, 1, Failed)).await;
-    database.ask(start(1, 2)).await;
-    database.ask(charge(1, 2)).await;
-    database.ask(delete(1)).await;
-    database.ask(reserve(2)).await;
-    database.ask_at(reserve(3), NOW.plus_ms(-10)).await;
+    database.ask(reserve(3)).await;
+    let since = NOW.plus_ms(10);
+    database.ask_at(reserve(1), since).await;
+    database.ask_at(finish(1, 1, Failed), since).await;
+    database.ask_at(start(1, 2), since).await;
+    database.ask_at(charge(1, 2), since).await;
+    database.ask_at(delete(1), since).await;
+    database.ask_at(reserve(2), since).await;
     let other = Reserve { account_id: account(2), ..reserve(4) };
-    database.ask(other).await;
-    let usage = database.store.usage(account(1), NOW).await.unwrap();
+    database.ask_at(other, since).await;
+    let usage = database.store.usage(account(1), since).await.unwrap();
     assert_eq!(usage.generations, 2);
     let attempts =
         |provider, outcome| ProviderUsage { provider, outcome, attempts: 1, estimated_cost: MicroUsd(3_000) };

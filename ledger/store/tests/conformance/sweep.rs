@@ -50,6 +50,7 @@ async fn a_lease_is_kept_while_its_holder_has_open_generations() {
     database.store.renew_lease(holder(2), NOW.plus_ms(LEASE_MS)).await.unwrap();
     database.store.sweep_keys(NOW.plus_ms(DAY_MS)).await.unwrap();
     let raw = database.raw().await;
-    let left: Vec<String> = sqlx::query_scalar("SELECT holder FROM leases").fetch_all(&raw).await.unwrap();
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT CAST(holder AS TEXT) FROM leases").fetch_all(&raw).await.unwrap();
     assert_eq!(left, [holder(1).to_string()]);
 }

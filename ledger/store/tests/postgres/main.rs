@@ -1,0 +1,25 @@
+//! What every store must do, run over a private Postgres, and what only Postgres must do besides.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../conformance/accounts.rs"]
+mod accounts;
+#[path = "../../../book/tests/book/commands.rs"]
+mod commands;
+#[path = "../conformance/committing.rs"]
+mod committing;
+mod database;
+#[path = "../conformance/keys.rs"]
+mod keys;
+#[path = "../conformance/leases.rs"]
+mod leases;
+#[path = "../conformance/races.rs"]
+mod races;
+#[path = "../conformance/random.rs"]
+mod random;
+#[path = "../conformance/reads.rs"]
+mod reads;
+#[path = "../conformance/request_log.rs"]
+mod request_log;
+mod server;
+#[path = "../conformance/sweep.rs"]
+mod sweep;
