@@ -26,17 +26,21 @@ const TRIPS: &[(&str, &str)] = &[
     ("a_success_has_outputs", "UPDATE generations SET status = 'succeeded', completed_at = now()"),
     ("a_failure_says_why", "UPDATE generations SET status = 'failed', completed_at = now()"),
     ("attempts_count_from_one", "UPDATE attempts SET attempt_order = 0"),
-    ("an_outcome_is_a_known_outcome", "UPDATE attempts SET outcome = 'lost'"),
+    ("an_outcome_is_a_known_outcome", "UPDATE attempts SET outcome = 'lost', resolved_at = submitted_at"),
     ("an_attempt_is_resolved_unless_pending", "UPDATE attempts SET outcome = 'failed'"),
     (
         "an_attempt_is_not_resolved_before_it_is_submitted",
         "UPDATE attempts SET outcome = 'failed', resolved_at = submitted_at - interval '1 ms'",
     ),
+    (
+        "an_entry_is_a_known_type",
+        "INSERT INTO entries (account_id, type, amount, balance_after, generation_id, created_at, seq, hash)
+        SELECT account_id, 'gift', 1, 1, generation_id, now(), 99, hash FROM entries WHERE type = 'reserve'",
+    ),
 ];
 
 /// Statements that write an entry like the first one, but for one column.
 const ENTRY_TRIPS: &[(&str, &str, &str)] = &[
-    ("an_entry_is_a_known_type", "type", "'gift'"),
     ("an_amount_is_above_zero", "amount", "0"),
     ("an_amount_is_at_most_the_maximum", "amount", "10000000000"),
     ("a_balance_after_is_never_negative", "balance_after", "-1"),
