@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod budgets;
 mod commands;
 mod content;
 mod keys;
@@ -12,3 +13,4 @@ mod reads;
 mod recovery;
 mod stack;
 mod sweeping;
+mod tampering;
