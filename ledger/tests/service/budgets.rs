@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::stack::{Bed, Stack, accept, charge, new_key, now, reserve};
 
 fn budget(text: &str) -> Option<Budget> {
-    Some(text.parse().unwrap())
+    text.parse().map(Some).unwrap()
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod bad_input;
 mod budgets;
 mod commands;
 mod content;
+mod invariants;
 mod keys;
 mod operator;
 mod outage;

@@ -65,7 +65,7 @@ fn an_independent_verifier_finds_what_ours_finds() {
     let folder = tempfile::tempdir().unwrap();
     let example = example();
     let lines: Vec<&str> = example.lines().collect();
-    let of = |order: &[usize]| order.iter().map(|n| format!("{}\n", lines[*n])).collect::<String>();
+    let of = |order: &[usize]| order.iter().flat_map(|n| [lines[*n], "\n"]).collect::<String>();
     let cases = [
         (example.clone(), true),
         (example.replace("\"amount\":100,", "\"amount\":101,"), false),

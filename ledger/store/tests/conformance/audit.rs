@@ -148,3 +148,31 @@ async fn a_report_is_bounded_however_broken_the_book() {
     assert_eq!(found.len(), 1_001);
     says(&found[1_000..], &"", "only the first 1000");
 }
+
+#[tokio::test]
+async fn a_changed_missing_or_reordered_row_breaks_the_hash_chain() {
+    for (sql, place) in [
+        ("UPDATE entries SET model = 'lab/other' WHERE entry_id = 2", "entry 2 has the hash"),
+        ("UPDATE entries SET add_key = 'welcome:2' WHERE entry_id = 1", "entry 1 has the hash"),
+        ("UPDATE entries SET apikey_id = NULL WHERE entry_id = 3", "entry 3 has the hash"),
+        ("UPDATE entries SET hash = (SELECT hash FROM entries WHERE entry_id = 1) WHERE entry_id = 4", "entry 4 has"),
+        ("DELETE FROM entries WHERE entry_id = 4", "entry 5 stands where entry 4 should"),
+        ("UPDATE entries SET seq = 9 - seq WHERE entry_id IN (4, 5)", "entry 4 has the hash"),
+        ("DELETE FROM entries WHERE entry_id = (SELECT max(entry_id) FROM entries)", "its chain ends with entry 9"),
+        ("UPDATE accounts SET chain_seq = chain_seq - 1 WHERE name = 'Account 1'", "its chain ends with entry 8"),
+    ] {
+        says(&after(&[sql]).await, &account(1), place);
+    }
+}
+
+#[tokio::test]
+async fn a_description_is_not_hashed() {
+    assert_eq!(after(&["UPDATE entries SET description = 'Another name'"]).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_budget_that_counts_other_than_its_entries_is_found() {
+    let budget = "INSERT INTO budgets (budget_id, account_id, holder, amount, period, window_starts_at, spent)
+        SELECT account_id, account_id, 'account', 1000, 'day', created_at, 201 FROM entries WHERE entry_id = 1";
+    says(&after(&[budget]).await, &account(1), "has counted 201 thousandths, but its window holds 200");
+}

@@ -21,4 +21,5 @@ mod opening;
 mod races;
 mod random;
 mod reads;
+mod sealing;
 mod sweep;
