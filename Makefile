@@ -5,7 +5,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint format bench demo crash prove-ledger
+.PHONY: help run build test lint format bench bench-ledger demo crash crash-ledger prove-ledger
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -36,9 +36,18 @@ prove-ledger: ## random commands against the ledger's model: COMMANDS=10000000 S
 	@BABYSEA_PROVE_COMMANDS=$${COMMANDS:-10000000} BABYSEA_PROVE_SEED=$${SEED:-20261120} \
 		$(CARGO) test --release -p ledger-book --test prove -- --nocapture
 
+bench-ledger: ## measures the ledger side by side with one statement per call, on a private Postgres
+	@scripts/install test
+	$(CARGO) bench --workspace --bench ledger
+
 demo: ## walks through a running stack with curl (start it with `make run`)
 	@scripts/demo
 
 crash: ## kills a stack in the middle of its work, over and over: ROUNDS=20
 	@scripts/install build
 	@BABYSEA_CRASH_ROUNDS=$${ROUNDS:-20} $(CARGO) test --workspace --test e2e crash:: -- --nocapture
+
+crash-ledger: ## kills the ledger or Postgres under load, over and over: ROUNDS=200 SEED=20260527
+	@scripts/install test
+	@BABYSEA_CRASH_ROUNDS=$${ROUNDS:-200} BABYSEA_CRASH_SEED=$${SEED:-20260527} \
+		$(CARGO) test --workspace --test crash -- --nocapture

@@ -30,7 +30,7 @@ const KEYS: &[&str] = &[
 /// The checked settings of one observatory. See `defaults.toml` for what each means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// `sqlite://PATH`.
+    /// `sqlite://PATH` or `postgres://…`.
     pub database_url: String,
     /// Where hints go when it is set.
     pub redis_url: Option<String>,

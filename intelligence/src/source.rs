@@ -3,13 +3,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 use ledger_contract::{AttemptOutcome, Timestamp};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 use crate::frame::{Fact, Window, latency_ms};
 
@@ -18,17 +20,27 @@ use crate::frame::{Fact, Window, latency_ms};
 const OVERLAP_MS: i64 = 300_000;
 /// Most attempts remembered; about 200 bytes each. Beyond it the oldest are forgotten and the window is shorter than asked.
 const MAX_FACTS: usize = 1_000_000;
+/// The same, as databases count.
+const MAX_ROWS: i64 = 1_000_000;
 /// How long to wait for a writer that holds the whole file (a checkpoint, a migration).
 const BUSY: Duration = Duration::from_secs(5);
 
 const FACTS: &str = "SELECT generation_id, attempt_order, model, provider, outcome, submitted_at, resolved_at \
      FROM attempt_facts WHERE resolved_at >= ?1 AND submitted_at >= ?2 ORDER BY resolved_at DESC LIMIT ?3";
+/// The same where times are of their own type.
+const FACTS_IN_POSTGRES: &str = "SELECT generation_id::text, attempt_order, model, provider, outcome, \
+     floor(extract(epoch FROM submitted_at) * 1000)::bigint, floor(extract(epoch FROM resolved_at) * 1000)::bigint \
+     FROM attempt_facts WHERE resolved_at >= to_timestamp($1::bigint / 1000.0) \
+     AND submitted_at >= to_timestamp($2::bigint / 1000.0) ORDER BY resolved_at DESC LIMIT $3";
+
+/// One row of either.
+type Columns = (String, i64, String, String, String, i64, i64);
 
 /// Why facts can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Not a URL of a database we can read.
-    #[error("`{0}`: not supported in this build; use sqlite://PATH")]
+    #[error("`{0}`: not the address of a book; use sqlite://PATH or postgres://USER@HOST/DATABASE")]
     UnknownDatabase(String),
     /// Missing, locked, broken, or not a book.
     #[error("the book can't be read: {0}")]
@@ -38,9 +50,16 @@ pub enum SourceError {
 /// Where facts come from, and what is remembered of them.
 #[derive(Debug)]
 pub struct Source {
-    path: PathBuf,
+    book: Book,
     region: Arc<str>,
     memory: Memory,
+}
+
+/// How the book is opened.
+#[derive(Debug)]
+enum Book {
+    Sqlite(PathBuf),
+    Postgres(Box<PgConnectOptions>),
 }
 
 /// Facts of the window by attempt. Lost memory is read again.
@@ -53,11 +72,11 @@ pub struct Memory {
 }
 
 impl Source {
-    /// A source that reads `sqlite://PATH` and labels its facts with a region. Opens nothing yet.
+    /// A source that reads `sqlite://PATH` or `postgres://…` and labels its facts with a region. Opens nothing yet.
     pub fn new(database_url: &str, region: &str) -> Result<Self, SourceError> {
-        let path = database_url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
-        let path = path.ok_or_else(|| SourceError::UnknownDatabase(without_password(database_url)))?;
-        Ok(Self { path: path.into(), region: region.into(), memory: Memory::default() })
+        let book = Book::at(database_url);
+        let book = book.ok_or_else(|| SourceError::UnknownDatabase(without_password(database_url)))?;
+        Ok(Self { book, region: region.into(), memory: Memory::default() })
     }
 
     /// Reads what is new since the last time, forgets what has left the window; says how many rows were read.
@@ -66,30 +85,27 @@ impl Source {
         let read_from = self.memory.read_from(window);
         // Newest rows come first: a reading that breaks off has covered nothing.
         self.memory.covers_from = None;
-        let options = SqliteConnectOptions::new().filename(&self.path).read_only(true).busy_timeout(BUSY);
-        let mut book = options.disable_statement_logging().connect().await?;
-        let rows = self.read(&mut book, read_from, start).await;
-        // A reader's goodbye can't lose anything.
-        let _ = book.close().await;
+        let rows = match &self.book {
+            Book::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+                let mut book = options.disable_statement_logging().connect().await?;
+                let facts = sqlx::query_as(FACTS).bind(read_from.0).bind(start.0).bind(MAX_ROWS).fetch(&mut book);
+                let rows = self.memory.keep_all(facts, &self.region).await;
+                // A reader's goodbye can't lose anything.
+                let _ = book.close().await;
+                rows
+            }
+            Book::Postgres(options) => {
+                let mut book = options.clone().disable_statement_logging().connect().await?;
+                let facts = sqlx::query_as(FACTS_IN_POSTGRES).bind(read_from.0).bind(start.0).bind(MAX_ROWS);
+                let rows = self.memory.keep_all(facts.fetch(&mut book), &self.region).await;
+                let _ = book.close().await;
+                rows
+            }
+        };
         let rows = rows?;
         self.memory.forget_before(start);
         self.memory.covers_from = Some(start);
-        Ok(rows)
-    }
-
-    async fn read(
-        &mut self,
-        book: &mut SqliteConnection,
-        from: Timestamp,
-        start: Timestamp,
-    ) -> Result<u64, SourceError> {
-        let limit = i64::try_from(MAX_FACTS).unwrap_or(i64::MAX);
-        let mut stream = sqlx::query(FACTS).bind(from.0).bind(start.0).bind(limit).fetch(book);
-        let mut rows = 0;
-        while let Some(row) = stream.try_next().await? {
-            self.memory.keep(&row, &self.region)?;
-            rows += 1;
-        }
         Ok(rows)
     }
 
@@ -102,6 +118,20 @@ impl Source {
     /// Gives the memory back.
     pub fn restore(&mut self, memory: Memory) {
         self.memory = memory;
+    }
+}
+
+impl Book {
+    /// `None` where there can be none.
+    fn at(url: &str) -> Option<Self> {
+        if let Some(path) = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
+            return Some(Self::Sqlite(path.into()));
+        }
+        let is_server = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        let options = is_server.then(|| PgConnectOptions::from_str(url).ok()).flatten()?;
+        // It only reads, whatever its role may do.
+        let read_only = [("default_transaction_read_only", "on"), ("application_name", "babysea-intelligence")];
+        Some(Self::Postgres(Box::new(options.options(read_only))))
     }
 }
 
@@ -121,25 +151,37 @@ impl Memory {
         }
     }
 
-    fn keep(&mut self, row: &SqliteRow, region: &Arc<str>) -> Result<(), SourceError> {
-        let outcome: &str = row.try_get("outcome")?;
+    /// How many there were.
+    async fn keep_all(
+        &mut self,
+        facts: impl Stream<Item = Result<Columns, sqlx::Error>> + Unpin,
+        region: &Arc<str>,
+    ) -> Result<u64, SourceError> {
+        let mut facts = facts;
+        let mut rows = 0;
+        while let Some(row) = facts.try_next().await? {
+            self.keep(row, region);
+            rows += 1;
+        }
+        Ok(rows)
+    }
+
+    fn keep(&mut self, row: Columns, region: &Arc<str>) {
+        let (generation_id, attempt_order, model, provider, outcome, submitted_at, resolved_at) = row;
         // An outcome that this version doesn't know is evidence it can't weigh.
-        let Ok(outcome) = outcome.parse::<AttemptOutcome>() else { return Ok(()) };
-        let (submitted_at, resolved_at) =
-            (Timestamp(row.try_get("submitted_at")?), Timestamp(row.try_get("resolved_at")?));
+        let Ok(outcome) = outcome.parse::<AttemptOutcome>() else { return };
+        let (submitted_at, resolved_at) = (Timestamp(submitted_at), Timestamp(resolved_at));
         let fact = Fact {
-            model: self.shared(row.try_get("model")?),
+            model: self.shared(&model),
             region: Arc::clone(region),
-            provider: self.shared(row.try_get("provider")?),
+            provider: self.shared(&provider),
             outcome,
             latency_ms: Some(latency_ms(submitted_at, resolved_at)),
             submitted_at,
             resolved_at: Some(resolved_at),
         };
-        let attempt = (row.try_get::<String, _>("generation_id")?.into_boxed_str(), row.try_get("attempt_order")?);
-        self.facts.insert(attempt, fact);
+        self.facts.insert((generation_id.into_boxed_str(), attempt_order), fact);
         self.newest = self.newest.max(Some(resolved_at));
-        Ok(())
     }
 
     fn forget_before(&mut self, start: Timestamp) {

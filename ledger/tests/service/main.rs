@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod bad_input;
+mod budgets;
 mod commands;
 mod content;
 mod feed;
+mod invariants;
 mod keys;
 mod operator;
 mod outage;
@@ -14,3 +17,4 @@ mod recovery;
 mod request_log;
 mod stack;
 mod sweeping;
+mod tampering;

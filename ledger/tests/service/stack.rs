@@ -163,6 +163,13 @@ impl Stack {
         serde_json::from_str(&text).unwrap()
     }
 
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> T {
+        let answer = self.request("PUT", path).json(body).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
         let answer = self.request("GET", path).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");

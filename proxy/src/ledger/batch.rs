@@ -1,4 +1,4 @@
-//! Gathers the commands that wait while a call is in flight and sends them as one batch. Never reorders, never retries.
+//! Gathers the commands that wait while calls are in flight and sends them as one batch. Never retries.
 
 use std::sync::Arc;
 
@@ -7,12 +7,14 @@ use ledger_contract::{
     wire::{self, AnswerBatch, MAX_BATCH},
 };
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::http::{CallError, Http};
 
 /// Groups in one call. Each is one or two commands with a request of at most 100 KiB, so a call stays below 30 MiB.
 const MAX_GROUPS: usize = 256;
+/// Calls in flight: while the ledger commits one, it reads the other.
+const CALLS: usize = 2;
 const _: () = assert!(MAX_GROUPS * 2 <= MAX_BATCH, "two commands a group");
 
 /// Commands that belong together: sent in one batch, next to each other, in this order.
@@ -28,13 +30,22 @@ struct Batch<'a> {
     commands: Vec<&'a Command>,
 }
 
-/// Runs until the last client is gone.
+/// Runs until the last client is gone. While calls are in flight the next groups gather; a caller hears its answer before
+/// it says its next command, so two calls at once reorder nothing that anybody said in order.
 pub(super) async fn send_batches(mut waiting: mpsc::Receiver<Group>, http: Http) {
+    let calls = Arc::new(Semaphore::new(CALLS));
     let mut groups = Vec::new();
-    while waiting.recv_many(&mut groups, MAX_GROUPS).await > 0 {
+    while let Ok(call) = Arc::clone(&calls).acquire_owned().await {
+        if waiting.recv_many(&mut groups, MAX_GROUPS).await == 0 {
+            return;
+        }
         // Whoever stopped waiting before anything was sent has not asked.
         groups.retain(|group| !group.reply.is_closed());
-        send(&http, std::mem::take(&mut groups)).await;
+        let (http, groups) = (http.clone(), std::mem::take(&mut groups));
+        tokio::spawn(async move {
+            send(&http, groups).await;
+            drop(call);
+        });
     }
 }
 

@@ -25,7 +25,7 @@ impl Dice {
 
     /// In 0 .. `sides`.
     pub fn below(&mut self, sides: u32) -> u32 {
-        (self.next() % u64::from(sides)) as u32
+        u32::try_from(self.next() % u64::from(sides)).unwrap()
     }
 
     pub fn one_in(&mut self, sides: u32) -> bool {

@@ -42,7 +42,7 @@ impl Sqlite {
     ) -> Result<Option<Budgeted<Account>>, StoreError> {
         let mut transaction = self.write().await?;
         let Some(of) = accounts::one(&mut transaction, account_id).await? else { return Ok(None) };
-        let of_account = Of { budget_id: BudgetId(account_id.0), account_id, apikey_id: None };
+        let of_account = Whose { budget: BudgetId(account_id.0), account: account_id, key: None };
         let budget = set(&mut transaction, &of_account, budget, now).await?;
         transaction.commit().await?;
         Ok(Some(Budgeted { of, budget }))
@@ -59,7 +59,7 @@ impl Sqlite {
         let named = sqlx::query(OF_KEY).bind(apikey_id.to_string()).fetch_optional(&mut *transaction).await?;
         let named = named.map(|row| Columns(&row).parse("budget_id")).transpose()?;
         let budget_id = named.unwrap_or(BudgetId(apikey_id.0));
-        let of_key = Of { budget_id, account_id: of.account_id, apikey_id: Some(apikey_id) };
+        let of_key = Whose { budget: budget_id, account: of.account_id, key: Some(apikey_id) };
         let budget = set(&mut transaction, &of_key, budget, now).await?;
         transaction.commit().await?;
         Ok(Some(Budgeted { of, budget }))
@@ -72,52 +72,52 @@ impl Sqlite {
 }
 
 /// Whose budget is meant.
-struct Of {
-    budget_id: BudgetId,
-    account_id: AccountId,
+struct Whose {
+    budget: BudgetId,
+    account: AccountId,
     /// `None`: the account's own.
-    apikey_id: Option<ApiKeyId>,
+    key: Option<ApiKeyId>,
 }
 
 async fn set(
     connection: &mut SqliteConnection,
-    of: &Of,
+    of: &Whose,
     budget: Option<Budget>,
     now: Timestamp,
 ) -> Result<Option<BudgetStatus>, StoreError> {
     let Some(budget) = budget else {
-        sqlx::query(DROP).bind(of.budget_id.to_string()).execute(connection).await?;
+        sqlx::query(DROP).bind(of.budget.to_string()).execute(connection).await?;
         return Ok(None);
     };
-    let Some(ChainEnds { head, .. }) = chain::ends(connection, of.account_id).await? else { return Ok(None) };
+    let Some(ChainEnds { head, .. }) = chain::ends(connection, of.account).await? else { return Ok(None) };
     let at = now.max(head.at);
-    let held = sqlx::query(ONE).bind(of.budget_id.to_string()).fetch_optional(&mut *connection).await?;
+    let held = sqlx::query(ONE).bind(of.budget.to_string()).fetch_optional(&mut *connection).await?;
     let held = held.map(|row| counted(&Columns(&row))).transpose()?;
     let counts_on = held.as_ref().filter(|held| {
         held.period == budget.period
             && budget.period.window_start(at).is_none_or(|start| start <= held.window_starts_at)
     });
     if counts_on.is_some() {
-        let limit = sqlx::query(LIMIT).bind(of.budget_id.to_string()).bind(budget.amount.0);
+        let limit = sqlx::query(LIMIT).bind(of.budget.to_string()).bind(budget.amount.0);
         limit.execute(&mut *connection).await?;
     } else {
         begin(connection, of, budget, at).await?;
     }
-    let row = sqlx::query(ONE).bind(of.budget_id.to_string()).fetch_one(connection).await?;
+    let row = sqlx::query(ONE).bind(of.budget.to_string()).fetch_one(connection).await?;
     Ok(Some(status(&counted(&Columns(&row))?, at)))
 }
 
 /// Begins to count: what its window holds already counts too.
-async fn begin(connection: &mut SqliteConnection, of: &Of, budget: Budget, at: Timestamp) -> Result<(), StoreError> {
+async fn begin(connection: &mut SqliteConnection, of: &Whose, budget: Budget, at: Timestamp) -> Result<(), StoreError> {
     let starts_at = budget.period.window_start(at).unwrap_or(at);
-    let account_id = of.account_id.to_string();
+    let account_id = of.account.to_string();
     sqlx::query(NOT_BEFORE).bind(&account_id).bind(at.0).execute(&mut *connection).await?;
-    let apikey_id = of.apikey_id.map(|id| id.to_string());
-    let spent = sqlx::query(SPENT).bind(&account_id).bind(starts_at.0).bind(&apikey_id).bind(of.budget_id.to_string());
+    let apikey_id = of.key.map(|id| id.to_string());
+    let spent = sqlx::query(SPENT).bind(&account_id).bind(starts_at.0).bind(&apikey_id).bind(of.budget.to_string());
     let spent: i64 = spent.fetch_one(&mut *connection).await?.try_get(0)?;
-    let holder = if of.apikey_id.is_some() { BudgetHolder::Key } else { BudgetHolder::Account };
+    let holder = if of.key.is_some() { BudgetHolder::Key } else { BudgetHolder::Account };
     sqlx::query(PUT)
-        .bind(of.budget_id.to_string())
+        .bind(of.budget.to_string())
         .bind(&account_id)
         .bind(holder.as_str())
         .bind(budget.amount.0)
@@ -127,7 +127,7 @@ async fn begin(connection: &mut SqliteConnection, of: &Of, budget: Budget, at: T
         .execute(&mut *connection)
         .await?;
     if let Some(apikey_id) = apikey_id {
-        sqlx::query(NAME_KEY).bind(apikey_id).bind(of.budget_id.to_string()).execute(connection).await?;
+        sqlx::query(NAME_KEY).bind(apikey_id).bind(of.budget.to_string()).execute(connection).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use ledger_contract::{AttemptOutcome::Failed, wire::AuditReport};
 
 use crate::{
     commands::{accept, account, add, charge, delete, finish, generation, refund, reserve_under, start},
-    database::Database,
+    database::{Database, GUARDS},
 };
 
 /// Generation 1 succeeded, 2 failed, 3 is open, 4 was deleted.
@@ -28,19 +28,8 @@ async fn after(statements: &[&'static str]) -> Vec<String> {
     let database = lived_in().await;
     database.assert_clean().await;
     let raw = database.raw().await;
-    let guards = [
-        "DROP TRIGGER entries_are_never_updated",
-        "DROP TRIGGER entries_are_deleted_only_behind_a_checkpoint",
-        "DROP TRIGGER every_entry_is_chained",
-        "DROP INDEX entries_of_an_account_form_one_chain",
-        "DROP INDEX one_reserve_per_generation",
-        "DROP INDEX one_charge_or_refund_per_generation",
-        "DROP INDEX one_used_attempt_per_generation",
-        "PRAGMA ignore_check_constraints = ON",
-        "PRAGMA foreign_keys = OFF",
-    ];
     let mut connection = raw.acquire().await.unwrap();
-    for statement in guards.iter().chain(statements) {
+    for statement in GUARDS.iter().chain(statements) {
         sqlx::query(*statement).execute(&mut *connection).await.unwrap();
     }
     database.store.audit().await.unwrap().violations
@@ -91,14 +80,15 @@ async fn counts_that_differ_from_the_records_are_found() {
 
 #[tokio::test]
 async fn a_missing_or_second_reserve_is_found() {
-    let missing = "DELETE FROM entries WHERE type = 'reserve' AND generation_id LIKE '%1'";
+    let missing = "DELETE FROM entries WHERE type = 'reserve' AND CAST(generation_id AS TEXT) LIKE '%1'";
     let found = after(&[missing]).await;
     says(&found, &generation(1), "has 0 reserves");
     says(&found, &generation(1), "without a reserve");
     let second = "INSERT INTO entries (account_id, seq, type, amount, balance_after, generation_id, created_at, hash)
-        SELECT account_id, 99, 'reserve', amount, 1, generation_id, 1, lower(hex(zeroblob(32))) FROM generations WHERE generation_id LIKE '%3'";
+        SELECT g.account_id, 99, 'reserve', g.amount, 1, g.generation_id, e.created_at, e.hash
+        FROM generations AS g JOIN entries AS e ON e.entry_id = 1 WHERE CAST(g.generation_id AS TEXT) LIKE '%3'";
     says(&after(&[second]).await, &generation(3), "has 2 reserves");
-    let dearer = "UPDATE generations SET amount = amount + 1 WHERE generation_id LIKE '%3'";
+    let dearer = "UPDATE generations SET amount = amount + 1 WHERE CAST(generation_id AS TEXT) LIKE '%3'";
     says(&after(&[dearer]).await, &generation(3), "of another account or amount");
 }
 
@@ -106,28 +96,29 @@ async fn a_missing_or_second_reserve_is_found() {
 async fn an_end_that_does_not_fit_is_found() {
     let wrong = "UPDATE entries SET type = 'refund' WHERE type = 'charge'";
     says(&after(&[wrong]).await, &generation(1), "is succeeded with 0 charges and 1 refunds");
-    let missing = "DELETE FROM entries WHERE type = 'refund' AND generation_id LIKE '%2'";
+    let missing = "DELETE FROM entries WHERE type = 'refund' AND CAST(generation_id AS TEXT) LIKE '%2'";
     says(&after(&[missing]).await, &generation(2), "is failed with 0 charges and 0 refunds");
     let open = "INSERT INTO entries (account_id, seq, type, amount, balance_after, generation_id, created_at, hash)
-        SELECT account_id, 99, 'charge', amount, 1, generation_id, 1, lower(hex(zeroblob(32))) FROM generations WHERE generation_id LIKE '%3'";
+        SELECT g.account_id, 99, 'charge', g.amount, 1, g.generation_id, e.created_at, e.hash
+        FROM generations AS g JOIN entries AS e ON e.entry_id = 1 WHERE CAST(g.generation_id AS TEXT) LIKE '%3'";
     says(&after(&[open]).await, &generation(3), "is pending, yet entry");
-    let cheaper = "UPDATE entries SET amount = 1 WHERE type = 'refund' AND generation_id LIKE '%2'";
+    let cheaper = "UPDATE entries SET amount = 1 WHERE type = 'refund' AND CAST(generation_id AS TEXT) LIKE '%2'";
     says(&after(&[cheaper]).await, &generation(2), "without a reserve of the same account and amount");
-    let deleted = "DELETE FROM entries WHERE type = 'refund' AND generation_id LIKE '%4'";
+    let deleted = "DELETE FROM entries WHERE type = 'refund' AND CAST(generation_id AS TEXT) LIKE '%4'";
     says(&after(&[deleted]).await, &generation(4), "is deleted with 0 charges or refunds");
 }
 
 #[tokio::test]
 async fn attempts_that_do_not_fit_their_generation_are_found() {
-    let pending = "UPDATE attempts SET outcome = 'pending' WHERE generation_id LIKE '%2'";
+    let pending = "UPDATE attempts SET outcome = 'pending' WHERE CAST(generation_id AS TEXT) LIKE '%2'";
     says(&after(&[pending]).await, &generation(2), "yet attempt 1 is pending");
-    let gone = "UPDATE attempts SET outcome = 'pending' WHERE generation_id LIKE '%4'";
+    let gone = "UPDATE attempts SET outcome = 'pending' WHERE CAST(generation_id AS TEXT) LIKE '%4'";
     says(&after(&[gone]).await, &generation(4), "is deleted, yet attempt 1 is pending");
-    let unused = "UPDATE attempts SET outcome = 'discarded' WHERE generation_id LIKE '%1'";
+    let unused = "UPDATE attempts SET outcome = 'discarded' WHERE CAST(generation_id AS TEXT) LIKE '%1'";
     says(&after(&[unused]).await, &generation(1), "0 used attempts of 2");
-    let twice = "UPDATE attempts SET outcome = 'used' WHERE generation_id LIKE '%1'";
+    let twice = "UPDATE attempts SET outcome = 'used' WHERE CAST(generation_id AS TEXT) LIKE '%1'";
     says(&after(&[twice]).await, &generation(1), "2 used attempts of 2");
-    let failed = "UPDATE attempts SET outcome = 'used' WHERE generation_id LIKE '%2'";
+    let failed = "UPDATE attempts SET outcome = 'used' WHERE CAST(generation_id AS TEXT) LIKE '%2'";
     says(&after(&[failed]).await, &generation(2), "is failed, yet attempt 1 is used");
 }
 
@@ -141,15 +132,47 @@ async fn an_ended_generation_without_a_stored_answer_is_found() {
 
 #[tokio::test]
 async fn an_entry_of_nobody_is_found() {
-    let sql = "INSERT INTO entries VALUES (99, 'nobody', 'add', 1, 1, NULL, 'k', NULL, NULL, 1, 1, NULL, 'x')";
-    assert_eq!(after(&[sql]).await, ["entry 99: there is no account nobody"]);
+    let sql = "INSERT INTO entries (entry_id, account_id, seq, type, amount, balance_after, add_key, created_at, hash)
+        SELECT 99, '00000000-0000-0000-0000-000000000000', 1, type, 1, 1, 'k', created_at, hash
+        FROM entries WHERE entry_id = 1";
+    assert_eq!(after(&[sql]).await, ["entry 99: there is no account 00000000-0000-0000-0000-000000000000"]);
 }
 
 #[tokio::test]
 async fn a_report_is_bounded_however_broken_the_book() {
     let sql = "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
-        INSERT INTO entries SELECT i, 'nobody', 'add', 1, 1, NULL, 'k' || i, NULL, NULL, 1, i, NULL, 'x' FROM n";
+        INSERT INTO entries (entry_id, account_id, seq, type, amount, balance_after, add_key, created_at, hash)
+        SELECT n.i, '00000000-0000-0000-0000-000000000000', n.i, e.type, 1, 1, 'k' || n.i, e.created_at, e.hash
+        FROM n JOIN entries AS e ON e.entry_id = 1";
     let found = after(&[sql]).await;
     assert_eq!(found.len(), 1_001);
     says(&found[1_000..], &"", "only the first 1000");
+}
+
+#[tokio::test]
+async fn a_changed_missing_or_reordered_row_breaks_the_hash_chain() {
+    for (sql, place) in [
+        ("UPDATE entries SET model = 'lab/other' WHERE entry_id = 2", "entry 2 has the hash"),
+        ("UPDATE entries SET add_key = 'welcome:2' WHERE entry_id = 1", "entry 1 has the hash"),
+        ("UPDATE entries SET apikey_id = NULL WHERE entry_id = 3", "entry 3 has the hash"),
+        ("UPDATE entries SET hash = (SELECT hash FROM entries WHERE entry_id = 1) WHERE entry_id = 4", "entry 4 has"),
+        ("DELETE FROM entries WHERE entry_id = 4", "entry 5 stands where entry 4 should"),
+        ("UPDATE entries SET seq = 9 - seq WHERE entry_id IN (4, 5)", "entry 4 has the hash"),
+        ("DELETE FROM entries WHERE entry_id = (SELECT max(entry_id) FROM entries)", "its chain ends with entry 9"),
+        ("UPDATE accounts SET chain_seq = chain_seq - 1 WHERE name = 'Account 1'", "its chain ends with entry 8"),
+    ] {
+        says(&after(&[sql]).await, &account(1), place);
+    }
+}
+
+#[tokio::test]
+async fn a_description_is_not_hashed() {
+    assert_eq!(after(&["UPDATE entries SET description = 'Another name'"]).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_budget_that_counts_other_than_its_entries_is_found() {
+    let budget = "INSERT INTO budgets (budget_id, account_id, holder, amount, period, window_starts_at, spent)
+        SELECT account_id, account_id, 'account', 1000, 'day', created_at, 201 FROM entries WHERE entry_id = 1";
+    says(&after(&[budget]).await, &account(1), "has counted 201 thousandths, but its window holds 200");
 }

@@ -36,7 +36,7 @@ fn key(n: u32) -> ApiKey {
 }
 
 fn of(text: &str) -> Option<Budget> {
-    Some(text.parse().unwrap())
+    text.parse().map(Some).unwrap()
 }
 
 async fn rich() -> Database {
@@ -61,9 +61,9 @@ async fn at_once(stores: &[Store], reserves: impl Iterator<Item = Reserve>) -> (
         tasks.spawn(async move { store.apply(&[reserve.into_command()], NOW).await.unwrap().pop().unwrap() });
     }
     let answers = tasks.join_all().await;
-    let reserved = |answer: &&Answer| matches!(answer, Answer::Reserve(ReserveAnswer::Reserved { .. }));
+    let taken = |answer: &&Answer| matches!(answer, Answer::Reserve(ReserveAnswer::Reserved { .. }));
     let refused = |answer: &&Answer| matches!(answer, Answer::Reserve(ReserveAnswer::BudgetExceeded { .. }));
-    (answers.iter().filter(reserved).count(), answers.iter().filter(refused).count())
+    (answers.iter().filter(taken).count(), answers.iter().filter(refused).count())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +84,7 @@ async fn parallel_reserves_never_pass_a_keys_budget_and_other_keys_go_on() {
     }
     database.store.set_key_budget(apikey(1), of("0.300/month"), NOW).await.unwrap();
     let reserves = (1..=20).map(|n| with_key(n, 1 + n % 2));
-    assert_eq!(at_once(&[database.store.clone()], reserves).await, (13, 7));
+    assert_eq!(at_once(std::slice::from_ref(&database.store), reserves).await, (13, 7));
     assert_eq!(spent(&database, apikey(1).0, NOW).await, 300);
     database.assert_clean().await;
 }

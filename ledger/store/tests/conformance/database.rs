@@ -7,6 +7,19 @@ use tempfile::TempDir;
 
 use crate::commands::{NOW, account, add};
 
+/// What has to go before anything can be planted.
+pub const GUARDS: &[&str] = &[
+    "DROP TRIGGER entries_are_never_updated",
+    "DROP TRIGGER entries_are_deleted_only_behind_a_checkpoint",
+    "DROP TRIGGER every_entry_is_chained",
+    "DROP INDEX entries_of_an_account_form_one_chain",
+    "DROP INDEX one_reserve_per_generation",
+    "DROP INDEX one_charge_or_refund_per_generation",
+    "DROP INDEX one_used_attempt_per_generation",
+    "PRAGMA ignore_check_constraints = ON",
+    "PRAGMA foreign_keys = OFF",
+];
+
 pub struct Database {
     pub store: Store,
     folder: TempDir,

@@ -22,4 +22,5 @@ mod races;
 mod random;
 mod reads;
 mod request_log;
+mod sealing;
 mod sweep;

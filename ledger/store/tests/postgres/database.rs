@@ -10,6 +10,21 @@ use crate::{
     server::Server,
 };
 
+/// What has to go before anything can be planted.
+pub const GUARDS: &[&str] = &[
+    "ALTER TABLE entries DISABLE TRIGGER ALL",
+    "DROP INDEX entries_of_an_account_form_one_chain",
+    "DROP INDEX one_reserve_per_generation",
+    "DROP INDEX one_charge_or_refund_per_generation",
+    "DROP INDEX one_used_attempt_per_generation",
+    "DO $$ DECLARE rule record; BEGIN
+        FOR rule IN SELECT conrelid::regclass AS of, conname FROM pg_constraint
+            WHERE contype = 'c' AND connamespace = 'public'::regnamespace LOOP
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', rule.of, rule.conname);
+        END LOOP;
+    END $$",
+];
+
 pub struct Database {
     pub store: Store,
     pub url: String,

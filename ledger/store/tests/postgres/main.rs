@@ -3,11 +3,26 @@
 
 #[path = "../conformance/accounts.rs"]
 mod accounts;
+#[path = "../conformance/archive.rs"]
+mod archive;
+#[path = "../conformance/audit.rs"]
+mod audit;
+#[path = "../conformance/budgets.rs"]
+mod budgets;
+#[path = "../conformance/chains.rs"]
+mod chains;
 #[path = "../../../book/tests/book/commands.rs"]
 mod commands;
 #[path = "../conformance/committing.rs"]
 mod committing;
+mod constraints;
 mod database;
+#[allow(dead_code, reason = "the book's own proof uses the rest")]
+#[path = "../../../book/tests/prove/dice.rs"]
+mod dice;
+mod failing;
+#[path = "../conformance/faults.rs"]
+mod faults;
 #[path = "../conformance/keys.rs"]
 mod keys;
 #[path = "../conformance/leases.rs"]
@@ -23,3 +38,4 @@ mod request_log;
 mod server;
 #[path = "../conformance/sweep.rs"]
 mod sweep;
+mod together;

@@ -41,7 +41,7 @@ pub(super) async fn walk(connection: &mut PgConnection, findings: &mut Findings)
         match row(&columns) {
             Ok(row) => walk.step(&row, findings),
             Err(error) => {
-                findings.push(format!("account {account_id}: entry with id {entry_id} can't be read: {error}"))
+                findings.push(format!("account {account_id}: entry with id {entry_id} can't be read: {error}"));
             }
         }
     }
