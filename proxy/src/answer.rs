@@ -2,6 +2,8 @@
 //!
 //! Pure: says what to write, never writes. Nothing else in this house turns a failure into a status or a body.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use ledger_contract::{ErrorCode, PublicError, Timestamp, generation::StoredAnswer};
 use serde::Serialize;
@@ -145,13 +147,16 @@ pub struct Letterhead<'a> {
     pub rate: Option<RateHeaders>,
 }
 
-/// What is to be written: header names are lower case.
+/// A lower-case name and its value.
+pub type Header = (&'static str, Cow<'static, str>);
+
+/// What is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// HTTP status.
     pub status: u16,
     /// In order.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<Header>,
     /// The envelope.
     pub body: Bytes,
     /// Whether the connection must end with this answer.
@@ -160,7 +165,7 @@ pub struct Written {
 
 /// Gives `reply` its face.
 pub fn write(reply: &Reply, letterhead: &Letterhead<'_>) -> Written {
-    let mut headers = vec![("content-type", JSON.to_owned())];
+    let mut headers = vec![("content-type", JSON.into())];
     headers.extend(common_headers(letterhead));
     let (body, replayed) = match &reply.outcome {
         Ok(success) => (success_body(success, letterhead), success.replayed),
@@ -170,22 +175,24 @@ pub fn write(reply: &Reply, letterhead: &Letterhead<'_>) -> Written {
         }
     };
     if replayed {
-        headers.push(("idempotency-replayed", "true".to_owned()));
+        headers.push(("idempotency-replayed", "true".into()));
     }
-    headers.push(("content-length", body.len().to_string()));
+    headers.push(("content-length", body.len().to_string().into()));
     let close = reply.error_code() == Some(ErrorCode::ShuttingDown);
     Written { status: reply.status(), headers, body, close }
 }
 
 /// What every answer under `/v1` carries, whoever wrote its body.
-pub fn common_headers(letterhead: &Letterhead<'_>) -> Vec<(&'static str, String)> {
-    let mut headers =
-        vec![("cache-control", "no-store".to_owned()), ("x-request-id", letterhead.request_id.to_owned())];
-    headers.extend(cors_headers().map(|(name, value)| (name, value.to_owned())));
+pub fn common_headers(letterhead: &Letterhead<'_>) -> Vec<Header> {
+    // All that can follow, so that the list grows once.
+    let mut headers = Vec::with_capacity(10);
+    headers.push(("cache-control", "no-store".into()));
+    headers.push(("x-request-id", letterhead.request_id.to_owned().into()));
+    headers.extend(cors_headers().map(|(name, value)| (name, value.into())));
     if let Some(rate) = letterhead.rate {
-        headers.push(("x-ratelimit-limit", rate.limit.to_string()));
-        headers.push(("x-ratelimit-remaining", rate.remaining.to_string()));
-        headers.push(("x-ratelimit-reset", rate.reset_at_s.to_string()));
+        headers.push(("x-ratelimit-limit", rate.limit.to_string().into()));
+        headers.push(("x-ratelimit-remaining", rate.remaining.to_string().into()));
+        headers.push(("x-ratelimit-reset", rate.reset_at_s.to_string().into()));
     }
     headers
 }
@@ -215,18 +222,18 @@ pub fn preflight_headers() -> [(&'static str, &'static str); 3] {
     ]
 }
 
-fn failure_headers(failure: &Failure, letterhead: &Letterhead<'_>) -> Vec<(&'static str, String)> {
+fn failure_headers(failure: &Failure, letterhead: &Letterhead<'_>) -> Vec<Header> {
     let mut headers = Vec::new();
     // The client ignores Retry-After without X-RateLimit-Limit, so the two only ever go together.
     if let (Some(seconds), Some(_)) =
         (failure.retry_after_s.or_else(|| retry_after_s(failure.error.code)), letterhead.rate)
     {
-        headers.push(("retry-after", seconds.max(1).to_string()));
+        headers.push(("retry-after", seconds.max(1).to_string().into()));
     }
     let allowed = failure.error.details.as_ref().and_then(|details| details.get("allowed"));
     if let (ErrorCode::MethodNotAllowed, Some(Value::Array(methods))) = (failure.error.code, allowed) {
         let methods: Vec<&str> = methods.iter().filter_map(Value::as_str).collect();
-        headers.push(("allow", methods.join(", ")));
+        headers.push(("allow", methods.join(", ").into()));
     }
     headers
 }

@@ -2,6 +2,7 @@
 //!
 //! Labels are closed lists (routes, providers, codes), never ids or anything a customer chose.
 
+use http::StatusCode;
 use ledger_contract::{AttemptOutcome, ErrorCode, GenerationStatus, MediaKind, Provider};
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -134,7 +135,9 @@ impl Metrics {
 
     /// A request was answered. `route` is a template, never a path.
     pub fn request_answered(&self, method: &str, route: &str, status: u16, code: Option<ErrorCode>, seconds: f64) {
-        self.requests.with_label_values(&[method, route, &status.to_string()]).inc();
+        // Zero: the client left before anything was written.
+        let text = StatusCode::from_u16(status).ok();
+        self.requests.with_label_values(&[method, route, text.as_ref().map_or("0", StatusCode::as_str)]).inc();
         self.request_seconds.with_label_values(&[route]).observe(seconds);
         if let Some(code) = code {
             self.errors.with_label_values(&[code.code()]).inc();

@@ -138,10 +138,8 @@ impl ProxyHttp for Phases {
         let Some(caller) = visit.caller() else {
             return Error::e_explain(ErrorType::InternalError, "a read without a caller");
         };
-        let uri = &session.req_header().uri;
-        let path = visit.path();
-        let path_and_query = uri.query().map_or(path.clone(), |query| format!("{path}?{query}"));
-        let question = Question { path_and_query: &path_and_query, caller, request_id: &visit.request_id };
+        let (path, query) = (visit.path(), session.req_header().uri.query());
+        let question = Question { path: &path, query, caller, request_id: &visit.request_id };
         *upstream_request = self.0.upstream.request(&question)?;
         Ok(())
     }

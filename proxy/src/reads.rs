@@ -4,12 +4,13 @@
 //! comes back but the status, the body and its length.
 
 use std::{
+    borrow::Cow,
     net::{SocketAddr, ToSocketAddrs},
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwapOption;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use ledger_contract::wire::{self, Caller};
 use pingora::{
     Error, ErrorType, Result,
@@ -31,16 +32,20 @@ pub struct Upstream {
     port: u16,
     tls: bool,
     prefix: String,
-    token: String,
-    public_url: String,
+    /// Header values that are the same for every question.
+    authority: HeaderValue,
+    bearer: HeaderValue,
+    public_url: HeaderValue,
     resolved: ArcSwapOption<(SocketAddr, Instant)>,
 }
 
 /// What the ledger is asked for, and for whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// With its query.
-    pub path_and_query: &'a str,
+    /// Without its query.
+    pub path: &'a str,
+    /// As sent.
+    pub query: Option<&'a str>,
     /// Verified.
     pub caller: Caller,
     /// `req_…`.
@@ -59,8 +64,9 @@ impl Upstream {
             port,
             tls: url.scheme() == "https",
             prefix: url.path().trim_end_matches('/').to_owned(),
-            token: token.to_owned(),
-            public_url: public_url.to_owned(),
+            authority: HeaderValue::from_str(&format!("{host}:{port}"))?,
+            bearer: HeaderValue::from_str(&format!("Bearer {token}"))?,
+            public_url: HeaderValue::from_str(public_url)?,
             resolved: ArcSwapOption::empty(),
         })
     }
@@ -93,15 +99,21 @@ impl Upstream {
 
     /// The request as the ledger gets it.
     pub fn request(&self, question: &Question<'_>) -> Result<RequestHeader> {
-        let path = format!("{}{}", self.prefix, question.path_and_query);
-        let mut request = RequestHeader::build(Method::GET, path.as_bytes(), Some(8))?;
-        request.insert_header("host", format!("{}:{}", self.host, self.port))?;
-        request.insert_header("authorization", format!("Bearer {}", self.token))?;
-        request.insert_header("accept", "application/json")?;
-        request.insert_header(wire::HEADER_ACCOUNT_ID, question.caller.account_id.to_string())?;
-        request.insert_header(wire::HEADER_APIKEY_ID, question.caller.apikey_id.to_string())?;
+        let path = match question.query {
+            Some(query) => Cow::Owned(format!("{}{}?{query}", self.prefix, question.path)),
+            None if self.prefix.is_empty() => Cow::Borrowed(question.path),
+            None => Cow::Owned(format!("{}{}", self.prefix, question.path)),
+        };
+        let mut request = RequestHeader::build_no_case(Method::GET, path.as_bytes(), Some(8))?;
+        let mut id = uuid::Uuid::encode_buffer();
+        request.insert_header("host", self.authority.clone())?;
+        request.insert_header("authorization", self.bearer.clone())?;
+        request.insert_header("accept", HeaderValue::from_static("application/json"))?;
+        let Caller { account_id, apikey_id } = question.caller;
+        request.insert_header(wire::HEADER_ACCOUNT_ID, &*account_id.0.hyphenated().encode_lower(&mut id))?;
+        request.insert_header(wire::HEADER_APIKEY_ID, &*apikey_id.0.hyphenated().encode_lower(&mut id))?;
         request.insert_header(wire::HEADER_REQUEST_ID, question.request_id)?;
-        request.insert_header(wire::HEADER_PUBLIC_URL, &self.public_url)?;
+        request.insert_header(wire::HEADER_PUBLIC_URL, self.public_url.clone())?;
         Ok(request)
     }
 }
@@ -122,7 +134,7 @@ pub fn check(answer: &ResponseHeader) -> Result<()> {
 
 /// A new head for the ledger's answer with only its status and length; everything else is ours.
 pub fn bare(answer: &ResponseHeader) -> Result<ResponseHeader> {
-    let mut bare = ResponseHeader::build(answer.status, Some(12))?;
+    let mut bare = ResponseHeader::build_no_case(answer.status, Some(12))?;
     for framing in ["content-length", "transfer-encoding"] {
         if let Some(value) = answer.headers.get(framing) {
             bare.insert_header(framing, value.clone())?;
@@ -147,7 +159,7 @@ mod tests {
     fn the_ledger_is_asked_with_our_identity_and_nothing_else() {
         let upstream = Upstream::new("http://ledger.internal:8081/base", "secret", "https://api.example").unwrap();
         let caller = Caller { account_id: uuid::Uuid::nil().into(), apikey_id: uuid::Uuid::nil().into() };
-        let question = Question { path_and_query: "/v1/usage?days=7", caller, request_id: "req_1" };
+        let question = Question { path: "/v1/usage", query: Some("days=7"), caller, request_id: "req_1" };
         let request = upstream.request(&question).unwrap();
         assert_eq!(request.uri.path_and_query().unwrap(), "/base/v1/usage?days=7");
         assert_eq!(request.headers.len(), 7);

@@ -1,6 +1,6 @@
 //! End to end: the real binary, real HTTP between the houses, a real database, real files. Each test has a stack of its own,
 //! which must leave nothing behind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
 mod access;
 mod apart;
@@ -8,6 +8,7 @@ mod calls;
 mod crash;
 mod dashboard;
 mod failover;
+mod feed;
 mod front_door;
 mod money;
 mod providers;

@@ -10,7 +10,7 @@ fn letterhead(rate: Option<RateHeaders>) -> Letterhead<'static> {
 }
 
 fn header<'a>(written: &'a Written, name: &str) -> Option<&'a str> {
-    written.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    written.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_ref())
 }
 
 #[test]

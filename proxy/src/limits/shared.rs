@@ -52,7 +52,7 @@ pub(super) struct Answer {
 /// One server, or the nodes of a cluster.
 enum Servers {
     One(Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl Shared {
     pub fn new(urls: &str, budget: Duration, metrics: Arc<Metrics>) -> RedisResult<Arc<Self>> {
         let servers = match urls.split(',').map(str::trim).filter(|url| !url.is_empty()).collect::<Vec<_>>()[..] {
             [url] => Servers::One(Client::open(url)?),
-            ref nodes => Servers::Cluster(cluster(nodes)?),
+            ref nodes => Servers::Cluster(Box::new(cluster(nodes)?)),
         };
         metrics.set_limits_shared(false);
         Ok(Arc::new(Self {

@@ -1,6 +1,6 @@
 //! Steps 10 and on: each kind of route to who answers it.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
 
 use ledger_contract::{GenerationId, MediaKind, Provider};
 use pingora::proxy::Session;
@@ -60,7 +60,7 @@ impl Shell {
             plan,
             request_id: visit.request_id.clone(),
             route_kind,
-            route_path: visit.path(),
+            route_path: visit.path().into_owned(),
             model: visit.parameter.clone(),
             body: intake.body,
             idempotency_key: intake.idempotency_key,
@@ -111,8 +111,11 @@ fn is_generation_id(text: &str) -> bool {
 
 impl Visit {
     /// The route's template with this request's parameter: equal for every spelling of the same path.
-    pub(super) fn path(&self) -> String {
+    pub(super) fn path(&self) -> Cow<'static, str> {
         let template = self.route.map_or("", |route| route.template);
-        template.split_once('{').map_or(template.to_owned(), |(literal, _)| format!("{literal}{}", self.parameter))
+        match template.split_once('{') {
+            Some((literal, _)) => Cow::Owned(format!("{literal}{}", self.parameter)),
+            None => Cow::Borrowed(template),
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! Puts answers on the wire. What they look like is decided in [`crate::answer`].
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use http::HeaderValue;
 use ledger_contract::ErrorCode;
-use pingora::{Result, http::ResponseHeader, proxy::Session};
+use pingora::{ErrorType, OrErr, Result, http::ResponseHeader, proxy::Session};
 
 use super::{Visit, intake};
 use crate::{
@@ -26,9 +29,9 @@ pub(super) async fn answer(session: &mut Session, visit: &mut Visit, mut reply: 
     if written.close || !reusable {
         session.set_keepalive(None);
     }
-    let mut head = ResponseHeader::build(written.status, Some(written.headers.len()))?;
+    let mut head = ResponseHeader::build_no_case(written.status, Some(written.headers.len()))?;
     for (name, value) in written.headers {
-        head.append_header(name, value)?;
+        head.append_header(name, header_value(value)?)?;
     }
     send(session, head, written.body).await
 }
@@ -45,11 +48,21 @@ pub(super) async fn preflight(session: &mut Session, visit: &Visit) -> Result<()
 
 /// The ledger wrote the body; everything around it is ours.
 pub(super) fn dress_read(head: &mut ResponseHeader, visit: &Visit) -> Result<()> {
-    head.insert_header("content-type", answer::JSON)?;
+    head.insert_header("content-type", HeaderValue::from_static(answer::JSON))?;
     for (name, value) in answer::common_headers(&letterhead(visit)) {
-        head.insert_header(name, value)?;
+        head.insert_header(name, header_value(value)?)?;
     }
     Ok(())
+}
+
+/// Without copying what is static.
+fn header_value(text: Cow<'static, str>) -> Result<HeaderValue> {
+    match text {
+        Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+        Cow::Owned(text) => {
+            HeaderValue::try_from(text).explain_err(ErrorType::InvalidHTTPHeader, |_| "a header of ours")
+        }
+    }
 }
 
 fn letterhead(visit: &Visit) -> Letterhead<'_> {

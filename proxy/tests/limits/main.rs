@@ -18,14 +18,14 @@ use proxy::{
 const PATIENT: Duration = Duration::from_secs(5);
 
 /// One proxy's limiter and its view of Redis.
-pub struct Proxy {
+pub(crate) struct Proxy {
     limiter: Limiter,
     shared: Arc<Shared>,
     registry: prometheus::Registry,
 }
 
 impl Proxy {
-    pub fn new(urls: &str, budget: Duration) -> Self {
+    pub(crate) fn new(urls: &str, budget: Duration) -> Self {
         let registry = prometheus::Registry::new();
         let metrics = Arc::new(Metrics::new(&registry).unwrap());
         let shared = Shared::new(urls, budget, metrics).unwrap();
@@ -33,7 +33,7 @@ impl Proxy {
     }
 
     /// Connected: the first look starts that, and draws nothing.
-    pub async fn connected(urls: &str, budget: Duration) -> Self {
+    pub(crate) async fn connected(urls: &str, budget: Duration) -> Self {
         let proxy = Self::new(urls, budget);
         let nobody = account(u128::MAX);
         proxy.limiter.peek(nobody, Class::General, Rate::per_minute(60), now_ns()).await;
@@ -41,27 +41,27 @@ impl Proxy {
         proxy
     }
 
-    pub async fn draw(&self, account: AccountId, per_minute: u32) -> Decision {
+    pub(crate) async fn draw(&self, account: AccountId, per_minute: u32) -> Decision {
         self.limiter.draw(account, Class::General, Rate::per_minute(per_minute), now_ns()).await
     }
 
-    pub fn gauge(&self) -> f64 {
+    pub(crate) fn gauge(&self) -> f64 {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == "babysea_proxy_limits_shared").unwrap();
         family.get_metric()[0].get_gauge().get_value()
     }
 }
 
-pub fn account(id: u128) -> AccountId {
+pub(crate) fn account(id: u128) -> AccountId {
     uuid::Uuid::from_u128(id).into()
 }
 
-pub fn now_ns() -> i64 {
+pub(crate) fn now_ns() -> i64 {
     let Timestamp(millis) = proxy::clock::now();
     millis * 1_000_000
 }
 
-pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while !condition().await {
         assert!(tokio::time::Instant::now() < deadline, "not in time: {what}");

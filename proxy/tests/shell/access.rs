@@ -90,8 +90,11 @@ async fn the_rate_limit_counts_down_refuses_and_says_how_long() {
         assert!(got.header("x-ratelimit-remaining").unwrap().parse::<u32>().unwrap() >= left);
     }
     let mut refused = proxy.get("/v1/health/cache", &key).await;
-    if refused.status == 200 {
-        refused = proxy.get("/v1/health/cache", &key).await;
+    // A slow machine earns a request every two seconds, and sends more than that.
+    for _ in 0..60 {
+        if refused.status == 200 {
+            refused = proxy.get("/v1/health/cache", &key).await;
+        }
     }
     assert_eq!((refused.status, refused.code().as_str()), (429, "BSE1005"));
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
@@ -108,7 +111,13 @@ async fn an_address_that_guesses_keys_is_stopped_and_a_good_key_behind_it_is_not
     for _ in 0..30 {
         assert_eq!(proxy.get("/v1/health/cache", "nonsense").await.code(), "BSE1002");
     }
-    let stopped = proxy.get("/v1/health/cache", "nonsense").await;
+    let mut stopped = proxy.get("/v1/health/cache", "nonsense").await;
+    // A slow machine is forgiven a failure every two seconds, and makes more than that.
+    for _ in 0..60 {
+        if stopped.status == 401 {
+            stopped = proxy.get("/v1/health/cache", "nonsense").await;
+        }
+    }
     assert_eq!((stopped.status, stopped.code().as_str()), (429, "BSE1006"));
     assert_eq!(stopped.header("x-ratelimit-limit"), Some("30"));
     assert!(stopped.header("retry-after").is_some());
