@@ -5,10 +5,10 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint format bench demo crash
+.PHONY: help run build test lint format bench demo crash catalog-table
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 run: ## installs what is missing to build, builds, and runs the whole product until Ctrl-C
 	@scripts/install build
@@ -31,6 +31,10 @@ format: ## formats the code
 
 bench: ## measures the pure rooms
 	$(CARGO) bench --workspace --bench pure
+
+catalog-table: ## writes the table of models and providers, proxy/normalize/CATALOG.md
+	$(CARGO) run --quiet --workspace --example catalog_table > proxy/normalize/CATALOG.md.new
+	@mv proxy/normalize/CATALOG.md.new proxy/normalize/CATALOG.md
 
 demo: ## walks through a running stack with curl (start it with `make run`)
 	@scripts/demo

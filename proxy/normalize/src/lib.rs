@@ -29,6 +29,7 @@ mod payload;
 pub mod price;
 pub mod providers;
 mod request;
+pub mod table;
 mod transform;
 
 pub use catalogue::{Catalogue, CatalogueError};
@@ -41,8 +42,9 @@ pub use model::{InputLimits, Model};
 pub use order::OrderRequest;
 pub use price::{Unpriced, price, provider_cost};
 pub use providers::{
-    Endpoint, JobHandle, JobResult, Method, OutputSource, Poll, ProviderRequest, ProviderResponse, Submission,
-    SubmitError, cancel, is_synchronous, poll, poll_interval_ms, read_cancel, read_poll, read_result, read_submission,
+    Body, CallbackTarget, Encoded, Endpoint, FileAt, FormPart, JobHandle, JobResult, Lane, Method, OutputSource, Poll,
+    ProviderRequest, ProviderResponse, Region, Submission, SubmitError, callback, can_submit, cancel, is_synchronous,
+    job_count, lane, least_poll_ms, poll, poll_interval_ms, read_cancel, read_poll, read_result, read_submission,
     submissions,
 };
 pub use request::{Canonical, InputFile, canonical, canonical_fields, parse_body};

@@ -5,13 +5,17 @@ use serde_json::{Map, Value};
 use crate::{
     Canonical, Model,
     field::FieldKind,
-    model::names::{INPUT_FILE, OUTPUT_FORMAT, OUTPUT_NUMBER, SEED},
+    model::{
+        self,
+        names::{INPUT_FILE, LAST_CONTENT, OUTPUT_FORMAT, OUTPUT_NUMBER, SEED},
+    },
     offer::{Counterpart, Offer},
-    transform,
+    providers::Input,
+    transform::{self, Write},
 };
 
 /// The inputs of the jobs that together make what was asked for.
-pub(crate) fn jobs(model: &Model, offer: &Offer, canonical: &Canonical) -> Vec<Map<String, Value>> {
+pub(crate) fn jobs(model: &Model, offer: &Offer, canonical: &Canonical) -> Vec<Input> {
     let per_job = per_job(offer);
     let total = canonical.output_count.max(1);
     (0..total.div_ceil(per_job))
@@ -20,6 +24,11 @@ pub(crate) fn jobs(model: &Model, offer: &Offer, canonical: &Canonical) -> Vec<M
             native_input(offer, &job_fields(model, offer, canonical, job, count))
         })
         .collect()
+}
+
+/// How many jobs make what was asked for.
+pub(crate) fn job_count(offer: &Offer, canonical: &Canonical) -> u32 {
+    canonical.output_count.max(1).div_ceil(per_job(offer))
 }
 
 /// Most outputs of one job: one, unless the provider has a count of its own.
@@ -70,8 +79,9 @@ fn native_format(model: &Model, offer: &Offer, requested: &str) -> Option<String
 }
 
 /// Mapped fields in public order, then what is always sent.
-fn native_input(offer: &Offer, fields: &Map<String, Value>) -> Map<String, Value> {
-    let mut input = Map::new();
+fn native_input(offer: &Offer, fields: &Map<String, Value>) -> Input {
+    let is_form = offer.is_form(model::has_input_file(fields));
+    let mut input = Input { is_form, ..Input::default() };
     for name in fields.keys() {
         let first = |counterpart: &&Counterpart| counterpart.from.first().is_some_and(|from| from == name);
         if let Some(counterpart) = offer.counterpart(name).filter(first) {
@@ -79,17 +89,25 @@ fn native_input(offer: &Offer, fields: &Map<String, Value>) -> Map<String, Value
         }
     }
     for (key, value) in &offer.fixed {
-        transform::put(&mut input, key, value.clone());
+        transform::put(&mut input.fields, key, value.clone());
     }
     input
 }
 
-fn write_counterpart(input: &mut Map<String, Value>, counterpart: &Counterpart, fields: &Map<String, Value>) {
-    let Some(target) = &counterpart.to else { return };
+fn write_counterpart(input: &mut Input, counterpart: &Counterpart, fields: &Map<String, Value>) {
+    let has_last = fields.contains_key(LAST_CONTENT);
+    let with_last = counterpart.to_with_last.as_ref().filter(|_| has_last);
+    let Some(target) = with_last.or(counterpart.to.as_ref()) else { return };
+    if counterpart.unless.as_ref().is_some_and(|(name, value)| fields.get(name) == Some(value)) {
+        return;
+    }
+    if let Some(value) = counterpart.with_input.as_ref().filter(|_| model::has_input_file(fields)) {
+        return transform::write(input, target, Write::AsIs, None, value.clone());
+    }
     let Some(value) = counterpart.native_value(fields) else { return };
     // No input file is no native field: a text endpoint need not know the name.
     let is_empty_input = counterpart.from.iter().any(|from| from == INPUT_FILE) && value == Value::Array(Vec::new());
     if !is_empty_input {
-        transform::write(input, target, counterpart.write, value);
+        transform::write(input, target, counterpart.write, counterpart.item.as_ref(), value);
     }
 }
