@@ -10,9 +10,10 @@
 //! | `json` | strict reading, canonical writing |
 //! | [`price`], [`estimate`] | one pure price function; what a request costs the customer, and us |
 //! | `payload`, `transform` | canonical request → native JSON, generic over providers |
-//! | [`providers`] | the providers' wire formats, one file each |
+//! | [`providers`] | the providers' wire formats, one file each; bodies, regions, [`providers::callback`] |
 //! | `failure` | how a try at a provider went wrong, in our terms |
 //! | [`library`] | what `/v1/library` shows |
+//! | [`table`] | the catalogue as one table for people |
 
 mod capability;
 pub mod catalogue;
