@@ -1,6 +1,6 @@
 //! What one provider can do of a model: its native id, and the counterpart of each public field.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use ledger_contract::Provider;
 use serde_json::{Map, Value};
@@ -35,6 +35,7 @@ pub(crate) struct Offer {
     /// Native fields that are always sent.
     pub(crate) fixed: Map<String, Value>,
     pub(crate) constraints: Vec<Constraint>,
+    /// In public order: what is said is said in this order.
     pub(crate) counterparts: Vec<Counterpart>,
 }
 
@@ -124,7 +125,7 @@ impl Offer {
             Ids::One(id) => id,
             Ids::By(table) => {
                 let chosen = by.as_ref().and_then(|by| fields.get(by)).and_then(spelling);
-                let id = chosen.and_then(|key| table.get(&key)).or_else(|| table.values().next());
+                let id = chosen.and_then(|key| table.get(&*key)).or_else(|| table.values().next());
                 id.map_or("", String::as_str)
             }
         }
@@ -147,11 +148,10 @@ impl Offer {
 impl Counterpart {
     /// Whether `name`'s value, with the other values of the request, can be said to this provider.
     pub(crate) fn serves(&self, name: &str, value: &Value, fields: &Map<String, Value>) -> bool {
-        let key = spelling(value);
         if self.from.len() > 1 {
             return self.serves_together(name, fields);
         }
-        let listed = |list: &Vec<String>| key.as_ref().is_some_and(|key| list.contains(key));
+        let listed = |list: &Vec<String>| spelling(value).is_some_and(|key| list.iter().any(|listed| *listed == *key));
         self.supported.as_ref().is_none_or(listed) && self.bounds.hold(value)
     }
 
@@ -159,22 +159,22 @@ impl Counterpart {
     fn serves_together(&self, name: &str, fields: &Map<String, Value>) -> bool {
         let Some(native) = &self.native else { return false };
         let key_of = |index: usize| self.from.get(index).and_then(|from| fields.get(from)).and_then(spelling);
-        let row = key_of(0).and_then(|key| native.get(&key));
+        let row = key_of(0).and_then(|key| native.get(&*key));
         if self.from.first().is_some_and(|first| first == name) {
             return row.is_some();
         }
-        let cell = row.and_then(Value::as_object).zip(key_of(1)).and_then(|(row, key)| row.get(&key));
+        let cell = row.and_then(Value::as_object).zip(key_of(1)).and_then(|(row, key)| row.get(&*key));
         row.is_none() || cell.is_some()
     }
 
     /// The native value before it is written.
-    pub(crate) fn native_value(&self, fields: &Map<String, Value>) -> Option<Value> {
-        let first = fields.get(self.from.first()?)?;
+    pub(crate) fn native_value<'a>(&self, get: impl Fn(&str) -> Option<&'a Value>) -> Option<Value> {
+        let first = get(self.from.first()?)?;
         let Some(native) = &self.native else { return Some(first.clone()) };
-        let found = native.get(&spelling(first)?)?;
+        let found = native.get(&*spelling(first)?)?;
         match self.from.get(1) {
             None => Some(found.clone()),
-            Some(second) => found.as_object()?.get(&spelling(fields.get(second)?)?).cloned(),
+            Some(second) => found.as_object()?.get(&*spelling(get(second)?)?).cloned(),
         }
     }
 }
@@ -200,11 +200,12 @@ impl Bounds {
 }
 
 /// How a public value is written as a key of a catalogue table: `1:1`, `true`, `5`.
-pub(crate) fn spelling(value: &Value) -> Option<String> {
+pub(crate) fn spelling(value: &Value) -> Option<Cow<'_, str>> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Bool(true) => Some(Cow::Borrowed("true")),
+        Value::Bool(false) => Some(Cow::Borrowed("false")),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

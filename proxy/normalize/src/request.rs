@@ -86,7 +86,7 @@ fn incapable(model: &Model, provider: Provider, fields: &Map<String, Value>, bod
 
 /// Known fields in public order, then what the model does not know.
 fn check_fields(model: &Model, body: &Map<String, Value>) -> Result<Map<String, Value>, Vec<Issue>> {
-    let mut fields = Map::new();
+    let mut fields = Map::with_capacity(model.fields.len());
     let mut issues = Vec::new();
     for field in &model.fields {
         let checked = match body.get(&field.name) {

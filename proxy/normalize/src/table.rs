@@ -1,7 +1,7 @@
 //! The catalogue as one table for people: which provider serves which model, how, and what of it. Generated, so that it
 //! cannot say anything else than the data.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use ledger_contract::Provider;
 
@@ -90,7 +90,7 @@ fn missing(model: &Model, offer: &Offer, field: &field::Field, values: &[serde_j
     for value in values {
         fields.insert(field.name.clone(), value.clone());
         if capability::unsupported(offer, &fields, |name| name == field.name).contains(&field.name) {
-            list.extend(spelling(value));
+            list.extend(spelling(value).map(Cow::into_owned));
         }
     }
     if list.is_empty() { None } else { Some(list.join(" ")) }

@@ -92,7 +92,7 @@ fn write_key(input: &mut Input, key: &str, how: Write, item: Option<&Value>, val
         Write::WhObject => size(&value).map(|(width, height)| json!({ "width": width, "height": height })),
         Write::WhStar => size(&value).map(|(width, height)| format!("{width}*{height}").into()),
         Write::WhColon => size(&value).map(|(width, height)| format!("{width}:{height}").into()),
-        Write::Str => crate::offer::spelling(&value).map(Value::from),
+        Write::Str => crate::offer::spelling(&value).map(|text| text.into_owned().into()),
         Write::StrS => crate::offer::spelling(&value).map(|text| format!("{text}s").into()),
         Write::Upper => value.as_str().map(|text| text.to_uppercase().into()),
         Write::First => value.as_array().and_then(|items| items.first()).cloned(),

@@ -1,6 +1,6 @@
 //! One entry of `[provider.fields]`: it must fit the public field and the native shape.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -75,7 +75,7 @@ fn values(written: &CounterpartFile, fields: &[&Field], sizes: &SizeTables) -> R
     let [first, rest @ ..] = fields else { return Ok((None, None)) };
     let public = spellings(first);
     let listed = match &written.values {
-        Some(ValuesFile::List(list)) => Some(list.iter().filter_map(spelling).collect::<Vec<_>>()),
+        Some(ValuesFile::List(list)) => Some(list.iter().filter_map(spelling).map(Cow::into_owned).collect::<Vec<_>>()),
         Some(ValuesFile::Table(table)) => Some(table.keys().cloned().collect()),
         None => None,
     };

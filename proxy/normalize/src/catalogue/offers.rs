@@ -42,6 +42,10 @@ pub(super) fn offer(written: &ProviderFile, public: &Public<'_>) -> Result<Offer
             .map_err(|problem| problem.within(&format!("fields.{from}")))?;
         counterparts.push(counterpart);
     }
+    let place = |counterpart: &Counterpart| {
+        public.fields.iter().position(|field| counterpart.from.first() == Some(&field.name))
+    };
+    counterparts.sort_by_key(place);
     check_targets(&counterparts, &written.fixed)?;
     check_needed(&counterparts, public)?;
     check_said(&counterparts, written, public)?;
