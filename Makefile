@@ -5,7 +5,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint format bench bench-ledger bench-proxy demo crash crash-ledger prove-ledger
+.PHONY: help run build test lint format bench bench-ledger bench-proxy demo crash crash-ledger prove-ledger catalog-table
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -39,9 +39,14 @@ prove-ledger: ## random commands against the ledger's model: COMMANDS=10000000 S
 bench-ledger: ## measures the ledger side by side with one statement per call, on a private Postgres
 	@scripts/install test
 	$(CARGO) bench --workspace --bench ledger
+
 bench-proxy: ## measures the proxy beside bare Pingora, nginx and HAProxy, where they are installed: BENCH_ROUNDS=5
 	$(CARGO) build --workspace --release --bin babysea-proxy
 	$(CARGO) bench --workspace --bench proxy
+
+catalog-table: ## writes the table of models and providers, proxy/normalize/CATALOG.md
+	$(CARGO) run --quiet --workspace --example catalog_table > proxy/normalize/CATALOG.md.new
+	@mv proxy/normalize/CATALOG.md.new proxy/normalize/CATALOG.md
 
 demo: ## walks through a running stack with curl (start it with `make run`)
 	@scripts/demo

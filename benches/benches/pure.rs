@@ -10,7 +10,7 @@ use ledger_contract::{
     command::{Command, Reserve},
     generation::AttemptStart,
 };
-use proxy_normalize::{Catalogue, canonical, price};
+use proxy_normalize::{Catalogue, Endpoint, canonical, price, submissions};
 use uuid::Uuid;
 
 /// As many as one busy transaction gathers. At least six accounts share it: a plan has a cap on what runs at once.
@@ -41,6 +41,45 @@ fn reading(criterion: &mut Criterion) {
             price(model, &request).unwrap()
         });
     });
+}
+
+/// Normalising and mapping one request: from the customer's bytes to the provider's.
+fn mapping(criterion: &mut Criterion) {
+    let catalogue = Catalogue::embedded().unwrap();
+    let mut group = criterion.benchmark_group("normalize/read, price and map a request");
+    for (id, provider, body) in [
+        (
+            "bfl/flux-schnell",
+            Provider::Fal,
+            r#"{"generation_prompt":"a baby seal on an ice floe","generation_ratio":"16:9"}"#,
+        ),
+        (
+            "bytedance/seedream-4",
+            Provider::Byteplus,
+            r#"{"generation_prompt":"a seal","generation_resolution":"4K","generation_input_file":["https://example.com/a.png"]}"#,
+        ),
+        (
+            "google/veo-3.1",
+            Provider::Runway,
+            r#"{"generation_prompt":"a seal","generation_duration":8,"generation_generate_audio":true,"generation_seed":7}"#,
+        ),
+        ("wan/2.5-t2v", Provider::Alibabacloud, r#"{"generation_prompt":"a seal","generation_duration":5}"#),
+    ] {
+        let endpoint = Endpoint::official(provider, "key");
+        group.bench_function(format!("{id} at {provider}"), |bencher| {
+            bencher.iter(|| {
+                let model = catalogue.model(black_box(id)).unwrap();
+                let request = canonical(model, black_box(body.as_bytes())).unwrap();
+                let amount = price(model, &request).unwrap();
+                (amount, submissions(model, provider, &request, &endpoint, None).unwrap())
+            });
+        });
+    }
+    group.finish();
+}
+
+fn loading(criterion: &mut Criterion) {
+    criterion.bench_function("normalize/load the catalogue", |bencher| bencher.iter(|| Catalogue::embedded().unwrap()));
 }
 
 fn book(accounts: u128) -> Book {
@@ -74,5 +113,5 @@ fn reserve(account: u128, index: u128) -> Command {
     })
 }
 
-criterion_group!(benches, deciding, reading);
+criterion_group!(benches, deciding, reading, mapping, loading);
 criterion_main!(benches);

@@ -4,6 +4,7 @@
 //! Providers are tried one after another, each attempt is written ahead of its submission, and nothing is sent unless the
 //! ledger said that this process is the one to send it.
 
+mod files;
 pub mod job;
 pub mod late;
 mod submit;

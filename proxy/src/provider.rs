@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use proxy_normalize::{Method, ProviderFailure, ProviderRequest, ProviderResponse};
+use reqwest::header::CONTENT_TYPE;
 use tokio::time::{Instant, timeout_at};
 
 /// A connection that takes longer counts as refused: nothing was sent yet.
@@ -84,28 +85,31 @@ impl ProviderClient {
     }
 
     async fn exchange(&self, request: ProviderRequest) -> Result<ProviderAnswer, Unanswered> {
-        let response = self.prepare(request).send().await.map_err(|error| unanswered(&error))?;
+        let prepared = self.prepare(request).ok_or(Unanswered::NotSent)?;
+        let response = prepared.send().await.map_err(|error| unanswered(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().iter().map(readable).collect();
         let body = read_bounded(response, MAX_ANSWER_BYTES).await?;
         Ok(ProviderAnswer { status, headers, body })
     }
 
-    fn prepare(&self, request: ProviderRequest) -> reqwest::RequestBuilder {
+    /// `None`: it still lacks input files.
+    fn prepare(&self, mut request: ProviderRequest) -> Option<reqwest::RequestBuilder> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
             Method::Delete => reqwest::Method::DELETE,
         };
+        let body = if request.body.is_some() { Some(request.encoded()?) } else { None };
         let mut builder = self.http.request(method, request.url);
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }
-        match request.body {
-            Some(body) => builder.body(body),
+        Some(match body {
+            Some(body) => builder.header(CONTENT_TYPE, body.content_type).body(body.bytes),
             None => builder,
-        }
+        })
     }
 }
 

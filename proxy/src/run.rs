@@ -60,10 +60,12 @@ impl Run {
     /// How long an attempt may run once it is accepted.
     pub fn attempt_ms(&self) -> u64 {
         let deadlines = &self.engine.deadlines;
-        match self.kind {
+        let usual = match self.kind {
             MediaKind::Image => deadlines.image_attempt_ms,
             MediaKind::Video => deadlines.video_attempt_ms,
-        }
+        };
+        // A model can only ask for more: what an operator allows every model, it allows this one.
+        self.offered_model().and_then(Model::attempt_ms).map_or(usual, |own| own.max(usual))
     }
 
     /// Counts the open attempt as failed and says how it is written down.

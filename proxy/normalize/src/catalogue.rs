@@ -2,6 +2,7 @@
 //! describes the format. Loading refuses whatever is inconsistent, naming file and field, so that nothing later has to
 //! ask whether the data makes sense. Reads no disk: the edge hands over names and texts.
 
+mod counterparts;
 mod fields;
 mod file;
 mod offers;

@@ -180,7 +180,11 @@ fn value(model: &Model, name: &str, text: &str) -> Result<Option<Value>, Issue> 
             let number = serde_json::from_str::<Number>(text).map_err(|_| must_be(IssueCode::InvalidType, "a number"));
             number?.into()
         }
-        FieldKind::Text { .. } | FieldKind::Choice { .. } | FieldKind::Url | FieldKind::Urls { .. } => text.into(),
+        FieldKind::Text { .. }
+        | FieldKind::Choice { .. }
+        | FieldKind::Url
+        | FieldKind::Urls { .. }
+        | FieldKind::Words { .. } => text.into(),
     };
     field.check(&value).map(Some)
 }

@@ -125,6 +125,13 @@ impl ProviderFailure {
         failure
     }
 
+    /// Nothing was submitted: the provider wants the bytes of an input file that cannot be fetched any more.
+    pub fn input_unavailable() -> Self {
+        let mut failure = Class::Fault.refused_for_good();
+        "an input file could not be handed to the provider".clone_into(&mut failure.message);
+        failure
+    }
+
     /// An accepted job that is over without a usable output, for a reason seen on our side.
     pub fn no_output() -> Self {
         let mut failure = Class::Fault.ended();

@@ -8,14 +8,36 @@ use crate::issue::{Issue, IssueCode};
 /// What a field may hold. Lengths count Unicode scalar values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FieldKind {
-    Text { min_length: usize, max_length: usize },
-    Choice { values: Vec<String> },
-    Integer { min: i64, max: i64 },
-    Number { min: f64, max: f64 },
-    Seconds { values: Vec<Number> },
+    Text {
+        min_length: usize,
+        max_length: usize,
+    },
+    Choice {
+        values: Vec<String>,
+    },
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Number {
+        min: f64,
+        max: f64,
+    },
+    Seconds {
+        values: Vec<Number>,
+    },
     Flag,
     Url,
-    Urls { min_items: usize, max_items: usize },
+    Urls {
+        min_items: usize,
+        max_items: usize,
+    },
+    /// Letters and digits of ASCII, a letter first.
+    Words {
+        max_items: usize,
+        min_length: usize,
+        max_length: usize,
+    },
 }
 
 /// A public field.
@@ -24,6 +46,8 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) kind: FieldKind,
     pub(crate) required: bool,
+    /// The field that must be there when this one is.
+    pub(crate) companion: Option<String>,
     /// Passes the field's own check. For a choice: the first listed.
     pub(crate) default: Option<Value>,
 }
@@ -47,6 +71,29 @@ impl Field {
             FieldKind::Flag => Err(self.wrong_type("true or false")),
             FieldKind::Url => self.check_url(value).map(|()| value.clone()),
             FieldKind::Urls { min_items, max_items } => self.check_urls(value, *min_items, *max_items),
+            FieldKind::Words { max_items, min_length, max_length } => {
+                self.check_words(value, *max_items, *min_length, *max_length)
+            }
+        }
+    }
+
+    /// What is wrong with this field beside the one that it needs; a list must not be longer than its companion.
+    pub(crate) fn check_companion(&self, fields: &Map<String, Value>) -> Option<Issue> {
+        let (name, value) = (self.companion.as_ref()?, fields.get(&self.name)?);
+        let items = value.as_array().map(Vec::len);
+        if items == Some(0) {
+            return None;
+        }
+        match (items, fields.get(name)) {
+            (_, None) => Some(needs(name, &self.name)),
+            (items, Some(Value::Array(others))) => match items {
+                _ if others.is_empty() => Some(needs(name, &self.name)),
+                Some(items) if items > others.len() => {
+                    Some(self.issue(IssueCode::MaxItems, format!("must not have more items than {name}")))
+                }
+                _ => None,
+            },
+            (_, Some(_)) => None,
         }
     }
 
@@ -128,6 +175,24 @@ impl Field {
         Ok(())
     }
 
+    fn check_words(&self, value: &Value, most: usize, min: usize, max: usize) -> Result<Value, Issue> {
+        let items = value.as_array().ok_or_else(|| self.wrong_type("an array of strings"))?;
+        if items.len() > most {
+            return Err(self.issue(IssueCode::MaxItems, format!("must have at most {most} item(s)")));
+        }
+        for item in items {
+            let word = item.as_str().ok_or_else(|| self.wrong_type("an array of strings"))?;
+            let is_word = word.starts_with(|first: char| first.is_ascii_alphabetic())
+                && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                && (min..=max).contains(&word.len());
+            if !is_word {
+                let expected = format!("must be words of {min} to {max} letters and digits, a letter first");
+                return Err(self.issue(IssueCode::PatternMismatch, expected));
+            }
+        }
+        Ok(value.clone())
+    }
+
     fn check_urls(&self, value: &Value, min: usize, max: usize) -> Result<Value, Issue> {
         let items = value.as_array().ok_or_else(|| self.wrong_type("an array of URLs"))?;
         items.iter().try_for_each(|item| self.check_url(item))?;
@@ -139,6 +204,10 @@ impl Field {
         }
         Ok(value.clone())
     }
+}
+
+fn needs(name: &str, because_of: &str) -> Issue {
+    Issue::new(name, IssueCode::MissingRequired, format!("is required with {because_of}"))
 }
 
 /// Texts and lists of texts are all that a field can hold.

@@ -10,9 +10,10 @@
 //! | `json` | strict reading, canonical writing |
 //! | [`price`], [`estimate`] | one pure price function; what a request costs the customer, and us |
 //! | `payload`, `transform` | canonical request → native JSON, generic over providers |
-//! | [`providers`] | the providers' wire formats, one file each |
+//! | [`providers`] | the providers' wire formats, one file each; bodies, regions, [`providers::callback`] |
 //! | `failure` | how a try at a provider went wrong, in our terms |
 //! | [`library`] | what `/v1/library` shows |
+//! | [`table`] | the catalogue as one table for people |
 
 mod capability;
 pub mod catalogue;
@@ -29,6 +30,7 @@ mod payload;
 pub mod price;
 pub mod providers;
 mod request;
+pub mod table;
 mod transform;
 
 pub use catalogue::{Catalogue, CatalogueError};
@@ -41,8 +43,9 @@ pub use model::{InputLimits, Model};
 pub use order::OrderRequest;
 pub use price::{Unpriced, price, provider_cost};
 pub use providers::{
-    Endpoint, JobHandle, JobResult, Method, OutputSource, Poll, ProviderRequest, ProviderResponse, Submission,
-    SubmitError, cancel, is_synchronous, poll, poll_interval_ms, read_cancel, read_poll, read_result, read_submission,
+    Body, CallbackTarget, Encoded, Endpoint, FileAt, FormPart, JobHandle, JobResult, Lane, Method, OutputSource, Poll,
+    ProviderRequest, ProviderResponse, Region, Submission, SubmitError, callback, can_submit, cancel, is_synchronous,
+    job_count, lane, least_poll_ms, poll, poll_interval_ms, read_cancel, read_poll, read_result, read_submission,
     submissions,
 };
 pub use request::{Canonical, InputFile, canonical, canonical_fields, parse_body};

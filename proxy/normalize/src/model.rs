@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     capability::Constraint,
-    field::{Field, FieldKind},
+    field::{self, Field, FieldKind},
     offer::Offer,
     price::Price,
+    providers::Region,
 };
 
 /// Field names that every model knows in one meaning.
@@ -52,6 +53,7 @@ pub struct Model {
     pub(crate) price: Option<Price>,
     pub(crate) constraints: Vec<Constraint>,
     pub(crate) input_limits: InputLimits,
+    pub(crate) attempt_ms: Option<u64>,
     /// In static order; never empty.
     pub(crate) offers: Vec<Offer>,
 }
@@ -81,12 +83,28 @@ impl Model {
 
     /// The provider's own id of this model, without input files; [`crate::Canonical::native_model`] knows a request.
     pub fn native_model(&self, provider: Provider) -> Option<&str> {
-        self.offer(provider).map(|offer| offer.native_id_for(false))
+        self.offer(provider).map(|offer| offer.native_id_for(&field::defaults(&self.fields)))
     }
 
     /// What its input files must be like.
     pub fn input_limits(&self) -> InputLimits {
         self.input_limits
+    }
+
+    /// How long one attempt may run once it is accepted, in milliseconds, where this model needs its own limit.
+    pub fn attempt_ms(&self) -> Option<u64> {
+        self.attempt_ms
+    }
+
+    /// Our regions in which this provider processes the model on its own hosts there; empty: it has no regional
+    /// processing of it.
+    pub fn regions(&self, provider: Provider) -> &[Region] {
+        self.offer(provider).map_or(&[], |offer| &offer.regions)
+    }
+
+    /// Whether it is known what this provider bills us. Unknown costs count as nothing.
+    pub fn is_cost_known(&self, provider: Provider) -> bool {
+        self.offer(provider).is_some_and(|offer| offer.cost.is_some())
     }
 
     /// Whether an omitted order means `fastest` (api contract §10).

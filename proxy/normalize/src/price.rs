@@ -2,6 +2,8 @@
 //!
 //! The estimate and the reservation both end in [`unit_cost`], so they cannot disagree (api contract §12.1).
 
+use std::borrow::Cow;
+
 use ledger_contract::{Credits, ErrorCode, MicroUsd, Provider, PublicError};
 use serde_json::{Map, Value};
 
@@ -98,8 +100,8 @@ impl Price {
 }
 
 /// A field's part of a price key (api contract §5.17).
-fn key_part(name: &str, fields: &Map<String, Value>) -> Option<String> {
-    let either = |flag: bool, yes: &str, no: &str| Some(if flag { yes } else { no }.to_owned());
+fn key_part<'a>(name: &str, fields: &'a Map<String, Value>) -> Option<Cow<'a, str>> {
+    let either = |flag: bool, yes: &'static str, no: &'static str| Some(Cow::Borrowed(if flag { yes } else { no }));
     match name {
         names::INPUT_FILE => either(model::has_input_file(fields), "image", "text"),
         names::AUDIO => either(fields.get(name).and_then(Value::as_bool).unwrap_or(false), "audio", "noaudio"),

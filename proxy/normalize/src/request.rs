@@ -86,7 +86,7 @@ fn incapable(model: &Model, provider: Provider, fields: &Map<String, Value>, bod
 
 /// Known fields in public order, then what the model does not know.
 fn check_fields(model: &Model, body: &Map<String, Value>) -> Result<Map<String, Value>, Vec<Issue>> {
-    let mut fields = Map::new();
+    let mut fields = Map::with_capacity(model.fields.len());
     let mut issues = Vec::new();
     for field in &model.fields {
         let checked = match body.get(&field.name) {
@@ -102,6 +102,7 @@ fn check_fields(model: &Model, body: &Map<String, Value>) -> Result<Map<String, 
             Err(issue) => issues.push(issue),
         }
     }
+    issues.extend(model.fields.iter().filter_map(|field| field.check_companion(&fields)));
     issues.extend(order_issue(body));
     let unknown = body.keys().filter(|name| *name != ORDER_FIELD && model.field(name).is_none());
     issues.extend(unknown.map(|name| Issue::new(name, IssueCode::UnknownField, "is not a field of this model")));
@@ -153,6 +154,6 @@ impl Canonical {
 
     /// The provider's own id of the model that serves this request.
     pub fn native_model<'a>(&self, model: &'a Model, provider: Provider) -> Option<&'a str> {
-        model.offer(provider).map(|offer| offer.native_id_for(self.has_input_file()))
+        model.offer(provider).map(|offer| offer.native_id_for(&self.fields))
     }
 }

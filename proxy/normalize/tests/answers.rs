@@ -15,12 +15,11 @@ fn answer(status: u16, body: &str) -> ProviderResponse<'_> {
 }
 
 fn endpoint(provider: Provider) -> Endpoint {
-    let base_url = Endpoint::official_base_url(provider).unwrap().to_owned();
-    Endpoint { provider, base_url, api_key: "secret".into(), account_id: Some("acc".into()), simulated: false }
+    Endpoint { account_id: Some("acc".into()), ..Endpoint::official(provider, "secret") }
 }
 
 fn accepted(provider: Provider, status: u16, body: &str) -> JobHandle {
-    match read_submission(provider, &answer(status, body)) {
+    match read_submission(&endpoint(provider), &answer(status, body)) {
         Submission::Accepted(handle) => handle,
         other => panic!("{other:?}"),
     }
@@ -203,7 +202,9 @@ fn bfl_is_polled_at_the_url_of_the_region_that_owns_the_task() {
 #[test]
 fn cloudflare_answers_with_the_image_itself() {
     let body = r#"{"result":{"image":"/9j/4AAQ"},"success":true,"errors":[],"messages":[]}"#;
-    let Submission::Finished(result) = read_submission(Cloudflare, &answer(200, body)) else { panic!("finished") };
+    let Submission::Finished(result) = read_submission(&endpoint(Cloudflare), &answer(200, body)) else {
+        panic!("finished")
+    };
     assert_eq!(result.outputs, [OutputSource::Bytes(vec![0xff, 0xd8, 0xff, 0xe0, 0x00, 0x10])]);
 }
 

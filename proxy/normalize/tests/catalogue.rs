@@ -16,17 +16,12 @@ fn load(text: &str) -> Result<Catalogue, proxy_normalize::CatalogueError> {
 fn the_embedded_catalogue_loads_in_public_order() {
     let catalogue = Catalogue::embedded().unwrap();
     let ids: Vec<_> = catalogue.models().map(Model::id).collect();
+    assert_eq!(ids.len(), 42);
     assert_eq!(
-        ids,
-        [
-            "bfl/flux-1.1-pro",
-            "bfl/flux-schnell",
-            "bytedance/seedream-4",
-            "google/nano-banana",
-            "google/veo-2",
-            "kling/v1.5-pro"
-        ]
+        (ids[0], ids[23], ids[24], ids[41]),
+        ("bfl/flux-1.1-pro", "stability/stable-diffusion-3.5-large", "bytedance/seedance-1-pro", "wan/2.6-t2v")
     );
+    assert!(ids[..24].is_sorted() && ids[24..].is_sorted());
     for model in catalogue.models().filter(|model| model.kind() == ledger_contract::MediaKind::Image) {
         let mut formats: Vec<_> = model.schema_json()["generation_output_format"].as_array().unwrap().clone();
         formats.sort_by_key(ToString::to_string);
@@ -38,9 +33,13 @@ fn the_embedded_catalogue_loads_in_public_order() {
 fn the_library_lists_a_model_as_the_contract_shows_it() {
     let catalogue = Catalogue::embedded().unwrap();
     let models = library::models_json(&catalogue);
-    assert_eq!(models["models_total"], 6);
+    assert_eq!(models["models_total"], 42);
+    let listed = |id: &str| {
+        let all = models["models"].as_array().unwrap();
+        all.iter().find(|model| model["model_identifier"] == id).unwrap().clone()
+    };
     assert_eq!(
-        models["models"][1],
+        listed("bfl/flux-schnell"),
         json!({
             "model_type": "image",
             "model_identifier": "bfl/flux-schnell",
@@ -57,7 +56,7 @@ fn the_library_lists_a_model_as_the_contract_shows_it() {
             "specific_schema": ["generation_seed", "generation_steps"],
         })
     );
-    let veo = &models["models"][4];
+    let veo = listed("google/veo-2");
     assert_eq!(veo["schema"]["generation_duration"], json!([5, 6, 7, 8]));
     assert_eq!(veo["schema"]["generation_resolution"], json!(["720p"]));
     assert_eq!(veo["schema"]["generation_input_file"], json!(true));
@@ -83,7 +82,7 @@ fn the_library_lists_all_eight_providers() {
             "failover_strategy": "sequential_provider_chain",
             "health_monitoring": "circuit_breaker",
             "supported_media_types": ["image", "video"],
-            "supported_models_total": 6,
+            "supported_models_total": 38,
         })
     );
 }
@@ -93,10 +92,10 @@ fn an_override_replaces_a_model_and_adds_another() {
     let text = GOOD.replace("test/reference", "bfl/flux-schnell").replace("0.01", "0.777");
     let files = [("a.toml".to_owned(), text), ("notes.md".to_owned(), "not toml".to_owned())];
     let catalogue = Catalogue::embedded().unwrap().with_overrides(&files).unwrap();
-    assert_eq!(catalogue.models().count(), 6);
+    assert_eq!(catalogue.models().count(), 42);
     assert_eq!(catalogue.model("bfl/flux-schnell").unwrap().pricing_json(), Some(json!(0.777)));
     let added = catalogue.with_overrides(&[("b.toml".to_owned(), GOOD.to_owned())]).unwrap();
-    assert_eq!(added.models().count(), 7);
+    assert_eq!(added.models().count(), 43);
 }
 
 /// What stands there, what stands there instead, and what the error names.
@@ -142,7 +141,40 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("max_items = 1, default = []", "max_items = 0", "generation_input_file: max_items"),
     (r#"type = "boolean", default = true"#, r#"type = "boolean", default = 1"#, "generation_moderation: default"),
-    (r#"id = "replicate""#, r#"id = "openai""#, "provider openai: id"),
+    (r#"id = "replicate""#, r#"id = "openai""#, "provider openai: path"),
+    (r#"id = "replicate""#, "id = \"runway\"\npath = \"x\"", "provider runway: path"),
+    (r#"id = "replicate""#, "id = \"byteplus\"\npath = \"/images/generations\"", "provider byteplus: synchronous"),
+    (r#"id = "replicate""#, "id = \"replicate\"\npath = \"/x\"", "provider replicate: path"),
+    (r#"id = "replicate""#, "id = \"replicate\"\nregions = [\"eu\"]", "provider replicate: regions"),
+    (r#"native_id = "a/model""#, r#"native_id = { "1:1" = "a" }"#, "provider replicate: native_id"),
+    (
+        r#"native_id = "a/model""#,
+        "native_id_by = \"generation_ratio\"\nnative_id = { \"1:1\" = \"a\" }",
+        "provider replicate: native_id: 16:9",
+    ),
+    (
+        r#"generation_moderation = { to = "safety_enabled" }"#,
+        "generation_moderation = {}",
+        "fields.generation_moderation: is never said",
+    ),
+    (
+        r#"generation_input_file = { to = "assets" }"#,
+        r#"generation_input_file = { to = "a", write = "files" }"#,
+        "form",
+    ),
+    (r#"{ to = "safety_enabled" }"#, r#"{ to = "x", write = "zip" }"#, "fields.generation_moderation: write"),
+    (r#"{ to = "safety_enabled" }"#, r#"{ to = "x", item = "$" }"#, "fields.generation_moderation: item"),
+    (
+        r#"{ to = "safety_enabled" }"#,
+        r#"{ to = "x", unless = { generation_ratio = "9:16" } }"#,
+        "fields.generation_moderation: unless",
+    ),
+    (
+        r#"type = "boolean", default = true"#,
+        r#"type = "url", requires = "generation_nothing""#,
+        "generation_moderation: requires",
+    ),
+    ("price = \"0.01\"", "price = \"0.01\"\nattempt_ms = 5", "attempt_ms"),
     (r#"id = "replicate""#, r#"id = "nobody""#, "line 15"),
     (r#"id = "replicate""#, r#"id = "fal""#, "provider fal"),
     (r#"id = "replicate""#, r#"id = "cloudflare""#, "provider cloudflare: synchronous"),

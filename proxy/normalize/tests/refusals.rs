@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use ledger_contract::{ErrorCode, Provider};
-use proxy_normalize::{ProviderFailure, ProviderResponse, Standing, Submission, read_submission};
+use proxy_normalize::{Endpoint, ProviderFailure, ProviderResponse, Standing, Submission, read_submission};
 
 use Provider::{Bfl, Cloudflare, Fal, Replicate};
 
@@ -16,7 +16,7 @@ fn answer(status: u16, body: &str) -> ProviderResponse<'_> {
 
 #[track_caller]
 fn refused(provider: Provider, status: u16, body: &str) -> ProviderFailure {
-    match read_submission(provider, &answer(status, body)) {
+    match read_submission(&Endpoint::official(provider, "secret"), &answer(status, body)) {
         Submission::Refused(failure) => failure,
         other => panic!("{other:?}"),
     }
@@ -24,7 +24,7 @@ fn refused(provider: Provider, status: u16, body: &str) -> ProviderFailure {
 
 #[test]
 fn the_same_statuses_mean_the_same_at_every_provider() {
-    for provider in [Replicate, Fal, Bfl, Cloudflare] {
+    for provider in Provider::ALL.iter().copied() {
         for (status, code, standing) in [
             (401, ErrorCode::ProviderError, FINAL),
             (402, ErrorCode::ProviderCreditsExhausted, FINAL),
@@ -122,7 +122,7 @@ fn providers_say_more_than_their_status() {
 #[test]
 fn messages_are_ours_and_never_the_providers() {
     let body = r#"{"detail":"the-secret-prompt","title":"the-secret-prompt","error":"the-secret-prompt"}"#;
-    for provider in [Replicate, Fal, Bfl, Cloudflare] {
+    for provider in Provider::ALL.iter().copied() {
         for status in [400, 401, 402, 403, 404, 408, 422, 429, 500, 502, 503, 504, 200] {
             let message = refused(provider, status, body).to_error(provider).message;
             assert!(!message.contains("secret") && !message.is_empty());

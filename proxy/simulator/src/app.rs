@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use base64::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -21,9 +20,10 @@ use crate::behavior::Knobs;
 use crate::door::{Door, Line};
 use crate::jobs::Jobs;
 use crate::provider::Provider;
+use crate::signing::Signing;
 use crate::submissions::Submissions;
 use crate::world::{Desk, World, now_ms};
-use crate::{callbacks, control, ports, providers};
+use crate::{control, ports, providers};
 
 /// Open requests get this long at the end; hung ones never finish by themselves.
 const GRACE: Duration = Duration::from_millis(800);
@@ -77,7 +77,7 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     let handles = doors.iter().map(|(provider, (_, handle))| (*provider, handle.clone())).collect();
     let world = Arc::new(world(&config, shutdown.clone(), origins, handles)?);
     for job in world.jobs.with_callback() {
-        callbacks::follow(&Desk { provider: job.provider, world: Arc::clone(&world) }, &job);
+        providers::follow(&Desk { provider: job.provider, world: Arc::clone(&world) }, &job);
     }
 
     let servers = TaskTracker::new();
@@ -117,7 +117,7 @@ fn world(
         realistic: config.realistic,
         renders: Semaphore::new(RENDERS),
         client: client()?,
-        signing_secret: signing_secret(&config.folder)?,
+        signing: Signing::open(&config.folder).context("the simulator's signing keys")?,
         shutdown,
         tracker: TaskTracker::new(),
     })
@@ -131,18 +131,6 @@ fn client() -> anyhow::Result<reqwest::Client> {
     }
     let builder = reqwest::Client::builder().timeout(Duration::from_secs(15)).no_proxy();
     Ok(builder.redirect(reqwest::redirect::Policy::none()).build()?)
-}
-
-/// The secret that callbacks are signed with; one per folder, as it is one per account.
-fn signing_secret(folder: &Path) -> anyhow::Result<String> {
-    let path = folder.join("signing-secret");
-    if let Ok(secret) = std::fs::read_to_string(&path) {
-        return Ok(secret);
-    }
-    let key: [u8; 24] = rand::random();
-    let secret = format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(key));
-    std::fs::write(&path, &secret).context("keeping the simulator's signing secret")?;
-    Ok(secret)
 }
 
 /// Held until the end; the system gives it back however the process ends.

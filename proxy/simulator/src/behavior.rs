@@ -3,10 +3,14 @@
 //! The draw is a function of seed, provider and the number of the submission since the knobs were last turned, so the
 //! same sequence of submissions meets the same fate every time. Nothing here touches accepted jobs.
 
+mod fault;
+
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use fault::Fault;
 
 use crate::provider::Provider;
 
@@ -63,6 +67,10 @@ pub struct Settings {
     pub max_active: Option<u32>,
     /// Most submissions in any minute; `null` for no limit.
     pub requests_per_minute: Option<u32>,
+    /// What else goes wrong with accepted submissions; `null` for nothing.
+    pub fault: Option<Fault>,
+    /// Share of submissions, 0 to 1, that meet the fault.
+    pub fault_rate: f64,
 }
 
 impl Settings {
@@ -76,6 +84,8 @@ impl Settings {
             seed: 0,
             max_active: None,
             requests_per_minute: None,
+            fault: None,
+            fault_rate: 1.0,
         }
     }
 }
@@ -91,6 +101,8 @@ pub struct Change {
     seed: Option<u64>,
     max_active: Turn<u32>,
     requests_per_minute: Turn<u32>,
+    fault: Turn<Fault>,
+    fault_rate: Option<f64>,
 }
 
 /// Tells a `null` from a key that was left out.
@@ -108,6 +120,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Turn<T> {
 }
 
 impl<T> Turn<T> {
+    /// True when the key was there.
+    fn is_turned(&self) -> bool {
+        matches!(self, Self::To(_))
+    }
+
     /// The new value where the old one is `value`.
     fn of(self, value: Option<T>) -> Option<T> {
         match self {
@@ -124,8 +141,9 @@ impl Change {
         if latencies.into_iter().flatten().any(|latency| latency > LATENCY_LIMIT_MS) {
             return Some(format!("a latency is at most {LATENCY_LIMIT_MS} ms"));
         }
-        let rate = self.failure_rate.unwrap_or(0.0);
-        (!(0.0..=1.0).contains(&rate)).then(|| "failure_rate is between 0 and 1".to_owned())
+        let rates = [("failure_rate", self.failure_rate), ("fault_rate", self.fault_rate)];
+        let wrong = rates.into_iter().find(|(_, rate)| !(0.0..=1.0).contains(&rate.unwrap_or(0.0)));
+        wrong.map(|(name, _)| format!("{name} is between 0 and 1"))
     }
 }
 
@@ -134,6 +152,8 @@ impl Change {
 pub struct Draw {
     /// The behaviour.
     pub behavior: Behavior,
+    /// What else goes wrong.
+    pub fault: Option<Fault>,
     /// A number that differs from draw to draw and repeats under the same seed.
     pub number: u64,
 }
@@ -163,10 +183,11 @@ impl Knobs {
         self.settings.behavior == Behavior::RefuseConnection && self.settings.failure_rate >= 1.0
     }
 
-    /// Turns knobs. A change of behaviour, rate or seed starts the sequence of draws again.
+    /// Turns knobs. A change of behaviour, fault, rate or seed starts the sequence of draws again.
     pub fn turn(&mut self, change: &Change) {
         let settings = &mut self.settings;
-        if change.behavior.is_some() || change.failure_rate.is_some() || change.seed.is_some() {
+        let rates = change.failure_rate.or(change.fault_rate);
+        if change.behavior.is_some() || rates.is_some() || change.seed.is_some() || change.fault.is_turned() {
             self.drawn = 0;
         }
         settings.behavior = change.behavior.unwrap_or(settings.behavior);
@@ -177,16 +198,21 @@ impl Knobs {
         settings.max_active = change.max_active.of(settings.max_active).filter(|limit| *limit > 0);
         settings.requests_per_minute =
             change.requests_per_minute.of(settings.requests_per_minute).filter(|limit| *limit > 0);
+        settings.fault = change.fault.of(settings.fault);
+        settings.fault_rate = change.fault_rate.unwrap_or(settings.fault_rate);
     }
 
     /// Draws what the next submission meets.
     pub fn draw(&mut self) -> Draw {
-        let number = hash(self.settings.seed, self.provider, self.drawn);
+        let settings = &self.settings;
+        let number = hash(settings.seed, self.provider, self.drawn);
+        // Another sequence, so that the fault does not follow the behaviour.
+        let faulty = hash(!settings.seed, self.provider, self.drawn);
+        let behavior = if share(number) < settings.failure_rate { settings.behavior } else { Behavior::Ok };
+        let fault = settings.fault.filter(|_| share(faulty) < settings.fault_rate);
+        let fault = fault.and_then(|fault| fault.at(self.drawn, settings.seed));
         self.drawn += 1;
-        // The upper 32 bits as a share: exact in an f64.
-        let share = f64::from(u32::try_from(number >> 32).unwrap_or(u32::MAX)) / 4_294_967_296.0;
-        let hit = share < self.settings.failure_rate;
-        Draw { behavior: if hit { self.settings.behavior } else { Behavior::Ok }, number }
+        Draw { behavior, fault, number }
     }
 
     /// Counts a submission; false when the minute is full.
@@ -204,6 +230,11 @@ impl Knobs {
         }
         free
     }
+}
+
+/// The upper 32 bits as a share: exact in an f64.
+fn share(number: u64) -> f64 {
+    f64::from(u32::try_from(number >> 32).unwrap_or(u32::MAX)) / 4_294_967_296.0
 }
 
 fn hash(seed: u64, provider: Provider, number: u64) -> u64 {

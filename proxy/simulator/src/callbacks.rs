@@ -1,18 +1,16 @@
-//! Calls the callers of jobs back: replicate's and bfl's webhooks. A callback that was due while the process was down
-//! is sent after the restart. (fal's callbacks need Ed25519 signatures and are not simulated yet; its jobs are polled.)
+//! Calls the callers of jobs back. A callback that was due while the process was down is sent after the restart. What
+//! is said, and how it is signed, is each provider's own [`Wording`].
 
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-use crate::jobs::{Callback, Job, Stage};
-use crate::provider::Provider;
-use crate::providers;
+use crate::behavior::Fault;
+use crate::jobs::{Callback, Event, Job, Outcome, Stage};
 use crate::world::{Desk, now_ms, sleep_until_ms};
 
 /// Waits between tries of a terminal event; the last try is about a minute after the end.
 const PAUSES_MS: [u64; 6] = [0, 1_000, 3_000, 7_000, 15_000, 31_000];
+/// How long after the cancellation a late callback comes.
+const LATE: Duration = Duration::from_millis(300);
 
 /// A callback as it goes out.
 pub struct Envelope {
@@ -22,54 +20,28 @@ pub struct Envelope {
     pub body: String,
 }
 
-/// HMAC-SHA256 of a text.
-pub fn signature(key: &[u8], text: &str) -> Vec<u8> {
-    // HMAC takes keys of any length; the error type is a leftover of the general trait.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
+/// Words and signs a callback about a job as it stands.
+pub type Wording = fn(&Desk, &Job, &Callback, Event) -> Envelope;
 
 /// Follows a job in the background when its caller wants to be called.
-pub fn follow(desk: &Desk, job: &Job) {
+pub fn follow(desk: &Desk, job: &Job, wording: Wording) {
     let Some(callback) = job.callback.clone().filter(|callback| !callback.delivered) else { return };
     let (desk, job) = (desk.clone(), job.clone());
     let tracker = desk.world.tracker.clone();
     tracker.spawn(async move {
         let shutdown = desk.world.shutdown.clone();
+        let sender = Sender { desk: &desk, callback: &callback, wording };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = deliver(&desk, job, &callback) => {}
+            () = sender.follow(job) => {}
         }
     });
 }
 
-async fn deliver(desk: &Desk, job: Job, callback: &Callback) {
-    if callback.on_start {
-        started(desk, &job, callback).await;
-    }
-    let Some(job) = over(desk, &job).await else { return };
-    if callback.on_end {
-        for pause_ms in PAUSES_MS {
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-            if send(desk, &job, callback).await {
-                break;
-            }
-        }
-    }
-    if let Err(error) = desk.world.jobs.callback_delivered(job.number) {
-        tracing::error!(%error, "noting a delivered callback");
-    }
-}
-
-/// One try, when the job begins; a restart after that does not repeat it.
-async fn started(desk: &Desk, job: &Job, callback: &Callback) {
-    let Some(starts_at_ms) = job.starts_at_ms.filter(|at| *at > now_ms()) else { return };
-    sleep_until_ms(starts_at_ms).await;
-    let job = desk.world.jobs.get(job.provider, &job.id);
-    if let Some(job) = job.filter(|job| job.stage(now_ms()) == Stage::Running) {
-        send(desk, &job, callback).await;
-    }
+/// Reports a job that is over at once, before its submission is answered.
+pub async fn report_first(desk: &Desk, job: &Job, wording: Wording) {
+    let Some(callback) = &job.callback else { return };
+    Sender { desk, callback, wording }.ended(job).await;
 }
 
 /// The job once it is over, `None` if it was forgotten.
@@ -92,21 +64,93 @@ pub async fn over(desk: &Desk, job: &Job) -> Option<Job> {
     ended
 }
 
-async fn send(desk: &Desk, job: &Job, callback: &Callback) -> bool {
-    let envelope = match desk.provider {
-        Provider::Replicate => providers::replicate::callback(desk, job),
-        Provider::Bfl => providers::bfl::callback(desk, job, callback),
-        _ => return true,
-    };
-    let mut request = desk.world.client.post(&callback.url).body(envelope.body);
-    for (name, value) in envelope.headers {
-        request = request.header(name, value);
+struct Sender<'a> {
+    desk: &'a Desk,
+    callback: &'a Callback,
+    wording: Wording,
+}
+
+impl Sender<'_> {
+    async fn follow(&self, job: Job) {
+        if self.wants(Event::Queued) {
+            self.send(&job, Event::Queued).await;
+        }
+        tokio::select! {
+            () = self.progress(&job) => {}
+            _ended = over(self.desk, &job) => {}
+        }
+        let Some(job) = over(self.desk, &job).await else { return };
+        let job = self.belated(job).await;
+        if self.wants(Event::Output) && job.stage(now_ms()) == Stage::Ended(Outcome::Succeed) {
+            self.send(&job, Event::Output).await;
+        }
+        self.ended(&job).await;
     }
-    match request.send().await {
-        Ok(answer) => answer.status().is_success(),
-        Err(error) => {
-            tracing::debug!(error = %error.without_url(), "a callback was not delivered");
-            false
+
+    fn wants(&self, event: Event) -> bool {
+        self.callback.events.contains(&event)
+    }
+
+    /// One try each, at the beginning and in the middle; a restart after that does not repeat them.
+    async fn progress(&self, job: &Job) {
+        let Some(starts_at_ms) = job.starts_at_ms else { return };
+        for (event, at_ms) in [(Event::Started, starts_at_ms), (Event::Logs, starts_at_ms + job.run_ms / 2)] {
+            if !self.wants(event) || at_ms <= now_ms() {
+                continue;
+            }
+            sleep_until_ms(at_ms).await;
+            let job = self.desk.world.jobs.get(job.provider, &job.id);
+            if let Some(job) = job.filter(|job| job.stage(now_ms()) == Stage::Running) {
+                self.send(&job, event).await;
+            }
+        }
+    }
+
+    /// The lie about a cancelled job: it is told as one that succeeded.
+    async fn belated(&self, job: Job) -> Job {
+        if job.fault != Some(Fault::WebhookLateAfterCancel) || job.stage(now_ms()) != Stage::Cancelled {
+            return job;
+        }
+        tokio::time::sleep(LATE).await;
+        let starts_at_ms = job.cancelled_at_ms;
+        Job { outcome: Outcome::Succeed, cancelled_at_ms: None, starts_at_ms, run_ms: 0, ..job }
+    }
+
+    async fn ended(&self, job: &Job) {
+        if self.wants(Event::Ended) {
+            for pause_ms in PAUSES_MS {
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                if self.send(job, Event::Ended).await {
+                    break;
+                }
+            }
+        }
+        if let Err(error) = self.desk.world.jobs.callback_delivered(job.number) {
+            tracing::error!(%error, "noting a delivered callback");
+        }
+    }
+
+    async fn send(&self, job: &Job, event: Event) -> bool {
+        let mut envelope = (self.wording)(self.desk, job, self.callback, event);
+        if job.fault == Some(Fault::WebhookBadSignature) {
+            // The same JSON, but not the bytes that were signed.
+            envelope.body.push(' ');
+        }
+        let delivered = self.post(&envelope).await;
+        if job.fault == Some(Fault::WebhookTwice) { self.post(&envelope).await && delivered } else { delivered }
+    }
+
+    async fn post(&self, envelope: &Envelope) -> bool {
+        let mut request = self.desk.world.client.post(&self.callback.url).body(envelope.body.clone());
+        for (name, value) in &envelope.headers {
+            request = request.header(*name, value);
+        }
+        match request.send().await {
+            Ok(answer) => answer.status().is_success(),
+            Err(error) => {
+                tracing::debug!(error = %error.without_url(), "a callback was not delivered");
+                false
+            }
         }
     }
 }

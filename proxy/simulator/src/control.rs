@@ -13,7 +13,6 @@ use serde_json::{Map, Value, json};
 
 use crate::behavior::{Change, Knobs};
 use crate::provider::Provider;
-use crate::providers::is_simulated;
 use crate::world::World;
 
 /// The routes of `/_sim`.
@@ -103,7 +102,6 @@ fn entry(world: &World, provider: Provider) -> Value {
     let mut entry = serde_json::to_value(settings).unwrap_or_default();
     if let (Value::Object(fields), Some(origin)) = (&mut entry, world.origins.get(&provider)) {
         fields.insert("base_url".to_owned(), format!("{origin}{}", provider.base_path()).into());
-        fields.insert("formats".to_owned(), is_simulated(provider).into());
     }
     entry
 }

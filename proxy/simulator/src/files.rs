@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::behavior::Fault;
 use crate::jobs::{Job, Outcome, Stage};
 use crate::media::{self, Artwork, MediaError};
 use crate::provider::Provider;
@@ -13,12 +14,17 @@ use crate::world::{Desk, World, now_ms};
 /// The route below every provider's origin.
 pub const ROUTE: &str = "/delivery/{token}/{name}";
 
+/// What an output of the wrong type holds.
+pub const NO_IMAGE: &str = "<!doctype html><title>Not an image</title>";
+
 /// Milliseconds after a job's end until its files are gone; fal's outlive the jobs kept here.
 fn lifetime_ms(provider: Provider) -> Option<i64> {
     match provider {
         Provider::Replicate => Some(3_600_000),
         Provider::Bfl => Some(600_000),
-        _ => None,
+        Provider::Runway => Some(48 * 3_600_000),
+        Provider::Byteplus | Provider::Alibabacloud => Some(24 * 3_600_000),
+        Provider::Fal | Provider::Openai | Provider::Cloudflare => None,
     }
 }
 
@@ -59,6 +65,11 @@ pub async fn serve(State(desk): State<Desk>, Path((token, name)): Path<(String, 
     let Some(artwork) = artwork.filter(|_| job.stage(now_ms) == Stage::Ended(Outcome::Succeed)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    match job.fault {
+        Some(Fault::Output404) => return StatusCode::NOT_FOUND.into_response(),
+        Some(Fault::OutputWrongType) => return ([(header::CONTENT_TYPE, "text/html")], NO_IMAGE).into_response(),
+        _ => {}
+    }
     match render(&desk.world, artwork.clone()).await {
         Ok(bytes) => ([(header::CONTENT_TYPE, artwork.format.content_type())], bytes).into_response(),
         Err(error) => {

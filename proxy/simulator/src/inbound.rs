@@ -1,5 +1,7 @@
 //! A request as the providers' modules see it: read whole, within a limit, with what may be shown of it.
 
+mod form;
+
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
@@ -8,10 +10,12 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde_json::{Map, Value};
 
+pub use form::Form;
+
 use crate::door::Line;
 
-/// Most bytes of a request body; a data URI of a few megabytes fits.
-const BODY_LIMIT: usize = 16 << 20;
+/// Most bytes of a request body; a form with a large photograph or two fits.
+const BODY_LIMIT: usize = 64 << 20;
 /// Longer strings (data URIs) are shortened wherever a body is kept.
 const KEPT_STRING_LIMIT: usize = 40 << 10;
 /// Larger bodies are not kept at all.
@@ -52,6 +56,11 @@ impl Inbound {
         serde_json::from_slice(self.body.as_ref()?).ok()
     }
 
+    /// The body as a form.
+    pub fn form(&self) -> Option<Form> {
+        Form::read(self.header("content-type")?, self.body.as_ref()?)
+    }
+
     /// A header's value, when it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -81,8 +90,11 @@ impl Inbound {
         self.headers.iter().map(shown).collect()
     }
 
-    /// The JSON body as it may be kept and listed.
+    /// The JSON body or the form as it may be kept and listed.
     pub fn shown_body(&self) -> Value {
+        if let Some(form) = self.form() {
+            return kept(form.shown());
+        }
         let body = self.body.as_ref().and_then(|body| serde_json::from_slice(body).ok());
         kept(body.unwrap_or(Value::Null))
     }

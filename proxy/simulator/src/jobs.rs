@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-pub use job::{Callback, Draft, Job, Outcome, Problem, Stage};
+pub use job::{Callback, Draft, Event, Job, Outcome, Problem, Stage};
 
 use crate::journal::Journal;
 use crate::provider::Provider;
@@ -77,14 +77,14 @@ impl Jobs {
     pub fn get(&self, provider: Provider, id: &str) -> Option<Job> {
         let inner = self.lock();
         let job = inner.jobs.get(inner.numbers.get(id)?)?;
-        (job.provider == provider && job.id == id).then(|| job.clone())
+        (job.provider == provider && job.id == id && !job.deleted).then(|| job.clone())
     }
 
     /// A provider's job by the secret part of its output URLs.
     pub fn by_token(&self, provider: Provider, token: &str) -> Option<Job> {
         let inner = self.lock();
         let job = inner.jobs.get(inner.numbers.get(token)?)?;
-        (job.provider == provider && job.token == token).then(|| job.clone())
+        (job.provider == provider && job.token == token && !job.deleted).then(|| job.clone())
     }
 
     /// Unfinished jobs of a provider.
@@ -105,7 +105,7 @@ impl Jobs {
     pub fn list(&self, provider: Provider, before: u64, limit: usize) -> Vec<Job> {
         let inner = self.lock();
         let jobs = inner.jobs.range(..before).rev().map(|(_, job)| job);
-        jobs.filter(|job| job.provider == provider).take(limit).cloned().collect()
+        jobs.filter(|job| job.provider == provider && !job.deleted).take(limit).cloned().collect()
     }
 
     /// Jobs whose callback has not been delivered.
@@ -118,7 +118,7 @@ impl Jobs {
     pub fn cancel(&self, provider: Provider, id: &str, now_ms: i64) -> std::io::Result<Option<Job>> {
         let mut inner = self.lock();
         let Some(job) = inner.numbers.get(id).and_then(|number| inner.jobs.get(number)) else { return Ok(None) };
-        if job.provider != provider || job.id != id {
+        if job.provider != provider || job.id != id || job.deleted {
             return Ok(None);
         }
         let mut job = job.clone();
@@ -128,6 +128,17 @@ impl Jobs {
             inner.reschedule(provider, now_ms)?;
         }
         Ok(Some(job))
+    }
+
+    /// Deletes the record of a job that is over; true when there was one.
+    pub fn delete(&self, provider: Provider, id: &str, now_ms: i64) -> std::io::Result<bool> {
+        let mut inner = self.lock();
+        let found = inner.numbers.get(id).and_then(|number| inner.jobs.get(number));
+        let found = found.filter(|job| job.provider == provider && job.id == id && !job.deleted && job.is_over(now_ms));
+        let Some(mut job) = found.cloned() else { return Ok(false) };
+        job.deleted = true;
+        inner.replace(job)?;
+        Ok(true)
     }
 
     /// Notes that a job's callback was delivered, or given up.

@@ -10,8 +10,12 @@ pub enum Kind {
     Video,
 }
 
-/// (part of the native model name, shortest, longest) in milliseconds, first match wins; `providers.md` §1.6, §3.7, §8.
-const PACES: [(&str, u64, u64); 23] = [
+/// (part of the native model name, shortest, longest) in milliseconds, first match wins; `providers.md` §1.6, §3.7, §4.4,
+/// §5.5, §6.4, §7.5, §8.
+const PACES: [(&str, u64, u64); 33] = [
+    ("openai/low", 5_000, 15_000),
+    ("openai/medium", 15_000, 30_000),
+    ("openai/high", 30_000, 90_000),
     ("@cf/", 1_000, 4_000),
     ("schnell", 500, 2_000),
     ("klein", 1_000, 3_000),
@@ -21,33 +25,43 @@ const PACES: [(&str, u64, u64); 23] = [
     ("ultra", 8_000, 12_000),
     ("flux-pro-1.1", 4_000, 6_000),
     ("flux", 3_000, 10_000),
+    ("seedream-4-", 6_000, 15_000),
+    ("seedream-5-0", 6_000, 15_000),
     ("seedream", 8_000, 15_000),
     ("nano-banana", 5_000, 10_000),
     ("gpt-image", 40_000, 52_000),
     ("gen4-image-turbo", 14_000, 18_000),
     ("gen4-image", 32_000, 42_000),
+    ("gen4_image_turbo", 14_000, 18_000),
+    ("gen4_image", 20_000, 40_000),
     ("qwen-image", 10_000, 30_000),
     ("gen4-turbo", 20_000, 60_000),
+    ("gen4_turbo", 20_000, 60_000),
+    ("seedance-1-0-pro-fast", 20_000, 40_000),
     ("seedance-1-pro-fast", 20_000, 40_000),
     ("seedance/v1/pro/fast", 20_000, 40_000),
     ("seedance", 60_000, 120_000),
     ("veo", 60_000, 180_000),
+    ("gen4.5", 30_000, 90_000),
     ("wan", 60_000, 300_000),
     ("kling", 90_000, 300_000),
     ("hailuo", 60_000, 300_000),
 ];
 
 /// Names that mark a video model.
-const VIDEO: [&str; 12] = [
+const VIDEO: [&str; 15] = [
     "veo",
     "kling",
     "seedance",
     "hailuo",
     "wan-",
     "wan/",
+    "wan2.5",
+    "wan2.6",
     "ltx",
     "hunyuan-video",
     "gen4-turbo",
+    "gen4_turbo",
     "gen-4.5",
     "gen4.5",
     "video",

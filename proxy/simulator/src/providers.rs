@@ -3,31 +3,33 @@
 //! A module parses its provider's requests and words its provider's answers; when and whether something happens is
 //! decided in `world`, `behavior` and `jobs`.
 
-pub mod bfl;
+mod alibabacloud;
+mod bfl;
+mod byteplus;
 mod check;
 mod cloudflare;
 mod fal;
-pub mod replicate;
+mod held;
+mod openai;
+mod replicate;
+mod runway;
 mod wanted;
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::behavior::{Behavior, Fault};
+use crate::callbacks::{self, Wording};
 use crate::files;
-use crate::jobs::Draft;
+use crate::jobs::{Draft, Job, Outcome, Problem};
 use crate::media;
 use crate::paces::{Kind, run_latency_ms};
 use crate::provider::Provider;
-use crate::world::{Desk, Ticket};
+use crate::world::{Desk, Refusal, Ticket};
 use wanted::Wanted;
-
-/// True for providers whose formats are written; the others answer 501 to everything.
-pub fn is_simulated(provider: Provider) -> bool {
-    matches!(provider, Provider::Replicate | Provider::Fal | Provider::Bfl | Provider::Cloudflare)
-}
 
 /// All routes of one provider's port.
 pub fn router(desk: Desk) -> Router {
@@ -35,17 +37,65 @@ pub fn router(desk: Desk) -> Router {
         Provider::Replicate => replicate::routes(),
         Provider::Fal => fal::routes(),
         Provider::Bfl => bfl::routes(),
+        Provider::Openai => openai::routes(),
+        Provider::Runway => runway::routes(),
+        Provider::Byteplus => byteplus::routes(),
+        Provider::Alibabacloud => alibabacloud::routes(),
         Provider::Cloudflare => cloudflare::routes(),
-        Provider::Openai | Provider::Runway | Provider::Byteplus | Provider::Alibabacloud => {
-            Router::new().fallback(not_written)
-        }
     };
     routes.route(files::ROUTE, get(files::serve)).with_state(desk)
 }
 
-async fn not_written() -> Response {
-    let text = "this provider is not simulated yet";
-    (StatusCode::NOT_IMPLEMENTED, Json(json!({ "error": text }))).into_response()
+/// How a provider words its callbacks, where it has any.
+fn wording(provider: Provider) -> Option<Wording> {
+    match provider {
+        Provider::Replicate => Some(replicate::callback),
+        Provider::Fal => Some(fal::callback),
+        Provider::Bfl => Some(bfl::callback),
+        Provider::Byteplus => Some(byteplus::callback),
+        Provider::Openai | Provider::Runway | Provider::Alibabacloud | Provider::Cloudflare => None,
+    }
+}
+
+/// Follows a job whose caller wants to be called.
+pub fn follow(desk: &Desk, job: &Job) {
+    if let Some(wording) = wording(desk.provider) {
+        callbacks::follow(desk, job, wording);
+    }
+}
+
+/// Accepts a job and waits until its submission may be answered.
+async fn take_on(desk: &Desk, ticket: &Ticket, mut draft: Draft) -> Result<Job, Refusal> {
+    let first = draft.fault == Some(Fault::WebhookFirst) && draft.outcome != Outcome::Never;
+    if first && draft.callback.is_some() {
+        (draft.accepted_at_ms, draft.queue_ms, draft.run_ms) = (ticket.now_ms, 0, 0);
+        let job = desk.accept(ticket, draft)?;
+        if let Some(wording) = wording(desk.provider) {
+            callbacks::report_first(desk, &job, wording).await;
+        }
+        return Ok(job);
+    }
+    let job = desk.accept(ticket, draft)?;
+    follow(desk, &job);
+    desk.pause(ticket).await;
+    Ok(job)
+}
+
+/// What is wrong with an input: what was found, or what the behaviour asks for.
+fn judged(ticket: &Ticket, mut problems: Vec<Problem>, field: &str) -> Vec<Problem> {
+    if ticket.draw.behavior == Behavior::RejectInput && problems.is_empty() {
+        problems.push(check::problem(field, "Input is not acceptable to this model", "value_error"));
+    }
+    problems
+}
+
+/// A problem that is refused at once, in due time.
+async fn refused(desk: &Desk, ticket: &Ticket, problems: Vec<Problem>) -> Result<(), Refusal> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    desk.pause(ticket).await;
+    Err(Refusal::Invalid(problems))
 }
 
 /// A JSON answer.
@@ -96,6 +146,7 @@ fn draft(desk: &Desk, ticket: &Ticket, reading: Reading<'_>) -> Draft {
         seed,
         artworks: wanted.artworks(prompt, seed),
         callback: None,
+        fault: ticket.draw.fault,
     }
 }
 

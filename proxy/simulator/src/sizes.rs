@@ -47,6 +47,26 @@ const PRESETS: [(&str, Size); 9] = [
     ("auto_4K", (4096, 4096)),
 ];
 
+/// Runway's stills: ratio, at 720p, at 1080p.
+const RUNWAY_STILLS: [(&str, Size, Size); 6] = [
+    ("16:9", (1280, 720), (1920, 1080)),
+    ("9:16", (720, 1280), (1080, 1920)),
+    ("1:1", (720, 720), (1080, 1080)),
+    ("4:3", (960, 720), (1440, 1080)),
+    ("3:4", (720, 960), (1080, 1440)),
+    ("21:9", (1680, 720), (2112, 912)),
+];
+
+/// Runway's clips.
+const RUNWAY_CLIPS: [(&str, Size); 6] = [
+    ("16:9", (1280, 720)),
+    ("9:16", (720, 1280)),
+    ("4:3", (1104, 832)),
+    ("3:4", (832, 1104)),
+    ("1:1", (960, 960)),
+    ("21:9", (1584, 672)),
+];
+
 /// One of fal's presets.
 pub fn preset(name: &str) -> Option<Size> {
     find(&PRESETS, name)
@@ -84,6 +104,40 @@ pub fn seedream(size: &str, ratio: &str) -> Size {
     }
 }
 
+/// gpt-image's three sizes.
+pub fn gpt(ratio: &str) -> Size {
+    match ratio {
+        "3:2" => (1536, 1024),
+        "2:3" => (1024, 1536),
+        _ => (1024, 1024),
+    }
+}
+
+/// Runway's stills, `720p` or `1080p`.
+pub fn runway_still(resolution: &str, ratio: &str) -> Size {
+    let row = RUNWAY_STILLS.iter().find(|(known, ..)| *known == ratio);
+    row.map_or((1920, 1080), |&(_, small, large)| if resolution == "720p" { small } else { large })
+}
+
+/// Runway's clips.
+pub fn runway_clip(ratio: &str) -> Size {
+    find(&RUNWAY_CLIPS, ratio).unwrap_or((1280, 720))
+}
+
+/// wan's `480p`.
+pub fn wan_480p(ratio: &str) -> Size {
+    match ratio {
+        "9:16" => (480, 832),
+        "1:1" => (624, 624),
+        _ => (832, 480),
+    }
+}
+
+/// hunyuan-video's `480p`.
+pub fn hunyuan_480p(ratio: &str) -> Size {
+    if ratio == "9:16" { (480, 864) } else { (864, 480) }
+}
+
 /// About that many pixels, multiples of 16.
 pub fn of_area(pixels: u32, ratio: &str) -> Size {
     let (w, h) = parts(ratio);
@@ -93,7 +147,7 @@ pub fn of_area(pixels: u32, ratio: &str) -> Size {
 }
 
 /// The longer side given, the other from the ratio in multiples of 16.
-fn long_side(side: u32, ratio: &str) -> Size {
+pub fn long_side(side: u32, ratio: &str) -> Size {
     let (w, h) = parts(ratio);
     let other = rounded(f64::from(side) * f64::from(w.min(h)) / f64::from(w.max(h)), 16);
     if w >= h { (side, other) } else { (other, side) }

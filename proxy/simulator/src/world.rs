@@ -10,11 +10,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::behavior::{Behavior, Draw, Knobs, Settings};
+use crate::behavior::{Behavior, Draw, Fault, Knobs, Settings};
 use crate::door::Handle;
 use crate::inbound::Inbound;
 use crate::jobs::{Draft, Job, Jobs, Outcome, Problem};
 use crate::provider::Provider;
+use crate::signing::Signing;
 use crate::submissions::{Submission, Submissions};
 
 /// Everything that lives as long as the simulator.
@@ -38,8 +39,8 @@ pub struct World {
     pub renders: Semaphore,
     /// For callbacks.
     pub client: reqwest::Client,
-    /// The secret callbacks are signed with where the provider chooses it, `whsec_…`.
-    pub signing_secret: String,
+    /// What callbacks are signed with where the provider chooses it.
+    pub signing: Signing,
     /// Cancelled when the simulator ends.
     pub shutdown: CancellationToken,
     /// Background tasks.
@@ -133,6 +134,9 @@ impl Desk {
         }
         let (draw, settings) = self.draw(now_ms)?;
         let ticket = Ticket { draw, number, settings, now_ms };
+        if draw.fault == Some(Fault::ThrottleBursts) {
+            return Err(Refusal::Throttled);
+        }
         match draw.behavior {
             Behavior::Http500 => Err(Refusal::Fault),
             Behavior::Http429 => Err(Refusal::Throttled),
@@ -180,11 +184,19 @@ impl Desk {
 
     /// Keeps a job and notes its id beside the submission.
     pub fn accept(&self, ticket: &Ticket, draft: Draft) -> Result<Job, Refusal> {
-        let kept = self.world.jobs.accept(draft);
-        let job = kept.map_err(|error| storage(&error))?;
+        let job = self.keep(draft)?;
         self.world.submissions.name(ticket.number, &job.id).map_err(|error| storage(&error))?;
-        crate::callbacks::follow(self, &job);
         Ok(job)
+    }
+
+    /// Keeps a job without a name of its own: the files of a synchronous answer.
+    pub fn keep(&self, draft: Draft) -> Result<Job, Refusal> {
+        self.world.jobs.accept(draft).map_err(|error| storage(&error))
+    }
+
+    /// Deletes the record of a job that is over; true when there was one.
+    pub fn delete(&self, id: &str) -> Result<bool, Refusal> {
+        self.world.jobs.delete(self.provider, id, now_ms()).map_err(|error| storage(&error))
     }
 
     /// Cancels a job of this provider; `None` when there is none.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ledger_contract::{Credits, ErrorCode, MediaKind, Provider, PublicError, command::Claim, generation::AttemptStart};
-use proxy_normalize::{Canonical, Model, OrderRequest, canonical_fields, parse_body, price};
+use proxy_normalize::{Canonical, Model, OrderRequest, can_submit, canonical_fields, parse_body, price};
 use proxy_route::{Candidate, Exploration, Order, resolve};
 use serde_json::{Map, Value};
 
@@ -96,17 +96,18 @@ fn resolved_order(engine: &Engine, model: &Model, canonical: &Canonical, request
         OrderRequest::Fastest => Order::Fastest,
         OrderRequest::Explicit(_) => Order::Explicit,
     };
-    let candidates: Vec<Candidate> = canonical.eligible.iter().map(|&provider| candidate(engine, provider)).collect();
+    let candidates: Vec<Candidate> =
+        canonical.eligible.iter().map(|&provider| candidate(engine, model, provider)).collect();
     let ranking = if engine.adaptive_routing { engine.rankings.ranking(model.id()) } else { None };
     let explore = engine.adaptive_routing.then(|| Exploration::from_request_id(request_id, engine.exploration_share));
     resolve(order, &canonical.eligible, ranking.as_deref(), &candidates, explore)
 }
 
-fn candidate(engine: &Engine, provider: Provider) -> Candidate {
+fn candidate(engine: &Engine, model: &Model, provider: Provider) -> Candidate {
     Candidate {
         provider,
         state: engine.breakers.state(provider),
-        configured: engine.endpoints.get(provider).is_some(),
+        configured: engine.endpoints.get(provider).is_some_and(|endpoint| can_submit(model, endpoint)),
         degraded: engine.rankings.is_degraded(provider),
         attempts: engine.breakers.window(provider).total_attempts,
     }

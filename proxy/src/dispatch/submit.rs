@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use super::{
+    files,
     job::{Job, Part},
     late,
 };
@@ -31,18 +32,21 @@ type Outcome = Result<Part, ProviderFailure>;
 /// Submits the open attempt of `run`.
 pub async fn submit(run: &Run, until: Instant) -> Result<Job, ProviderFailure> {
     let started = Instant::now();
-    let (Some(endpoint), Some(model)) = (run.endpoint().cloned(), run.offered_model()) else {
+    let (Some(endpoint), Some(model)) = (run.endpoint(), run.offered_model()) else {
         return Err(not_submittable());
     };
+    let endpoint = Arc::new(endpoint.serving(model));
     let provider = endpoint.provider;
-    let requests = submissions(model, provider, &run.canonical, &endpoint).map_err(|error| {
+    let mut requests = submissions(model, provider, &run.canonical, &endpoint, None).map_err(|error| {
         error!(%provider, %error, "a submission can't be built");
         not_submittable()
     })?;
+    let deadline = until.min(started + Duration::from_millis(run.engine.deadlines.submit_ms));
+    let _room = files::fill(&run.engine, model, &mut requests, deadline).await?;
     let outcomes = if is_synchronous(model, provider) {
-        call_all(run, &endpoint, requests, started).await
+        call_all(run, &endpoint, requests, Instant::now()).await
     } else {
-        submit_all(run, &endpoint, requests, started, until).await
+        submit_all(run, &endpoint, requests, started, deadline).await
     };
     run.engine.metrics.submitted(provider, started.elapsed().as_secs_f64());
     let parts = all_or_none(run, provider, outcomes)?;
@@ -53,17 +57,16 @@ pub async fn submit(run: &Run, until: Instant) -> Result<Job, ProviderFailure> {
 /// All jobs at once. Each answer has until the submission deadline; what comes later is stopped.
 async fn submit_all(
     run: &Run,
-    endpoint: &Endpoint,
+    endpoint: &Arc<Endpoint>,
     requests: Vec<ProviderRequest>,
     started: Instant,
-    until: Instant,
+    deadline: Instant,
 ) -> Vec<Outcome> {
-    let deadline = until.min(started + Duration::from_millis(run.engine.deadlines.submit_ms));
     let sent: Vec<_> = requests
         .into_iter()
         .map(|request| {
-            let (engine, provider) = (Arc::clone(&run.engine), endpoint.provider);
-            tokio::spawn(async move { send(&engine, provider, request, started + LATE_ANSWER).await })
+            let (engine, endpoint) = (Arc::clone(&run.engine), Arc::clone(endpoint));
+            tokio::spawn(async move { send(&engine, &endpoint, request, started + LATE_ANSWER).await })
         })
         .collect();
     futures::future::join_all(sent.into_iter().map(|task| answered_by(run, endpoint.provider, deadline, task))).await
@@ -78,12 +81,17 @@ async fn answered_by(run: &Run, provider: Provider, deadline: Instant, mut task:
 }
 
 /// All calls at once, each in a task that outlives the answer to the customer.
-async fn call_all(run: &Run, endpoint: &Endpoint, requests: Vec<ProviderRequest>, started: Instant) -> Vec<Outcome> {
+async fn call_all(
+    run: &Run,
+    endpoint: &Arc<Endpoint>,
+    requests: Vec<ProviderRequest>,
+    started: Instant,
+) -> Vec<Outcome> {
     let deadline = run.deadline.min(started + Duration::from_millis(run.attempt_ms()));
     let accepted_at = started + EARLY_REFUSAL;
     let calls = requests.into_iter().map(|request| {
-        let (engine, provider) = (Arc::clone(&run.engine), endpoint.provider);
-        AbortOnDropHandle::new(tokio::spawn(async move { call(&engine, provider, request, deadline).await }))
+        let (engine, endpoint) = (Arc::clone(&run.engine), Arc::clone(endpoint));
+        AbortOnDropHandle::new(tokio::spawn(async move { call(&engine, &endpoint, request, deadline).await }))
     });
     let calls: Vec<_> = calls.collect();
     futures::future::join_all(calls.into_iter().map(|call| refused_by(accepted_at, call))).await
@@ -99,20 +107,20 @@ async fn refused_by(accepted_at: Instant, mut call: AbortOnDropHandle<Result<Job
 
 async fn call(
     engine: &Engine,
-    provider: Provider,
+    endpoint: &Endpoint,
     request: ProviderRequest,
     deadline: Instant,
 ) -> Result<JobResult, ProviderFailure> {
-    match send(engine, provider, request, deadline).await? {
+    match send(engine, endpoint, request, deadline).await? {
         Part::Finished(result) => Ok(result),
         // A synchronous provider that promises a job instead of a result has an adapter that is wrong about it.
         Part::Polled(_) | Part::Calling(_) => Err(ProviderFailure::lost()),
     }
 }
 
-async fn send(engine: &Engine, provider: Provider, request: ProviderRequest, deadline: Instant) -> Outcome {
+async fn send(engine: &Engine, endpoint: &Endpoint, request: ProviderRequest, deadline: Instant) -> Outcome {
     let answer = engine.providers.call(request, deadline).await?;
-    match read_submission(provider, &answer.as_response()) {
+    match read_submission(endpoint, &answer.as_response()) {
         Submission::Accepted(handle) => Ok(Part::Polled(handle)),
         Submission::Finished(result) => Ok(Part::Finished(result)),
         Submission::Refused(failure) => Err(failure),

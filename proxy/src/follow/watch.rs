@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use ledger_contract::{MediaKind, Provider};
 use proxy_normalize::{
-    Endpoint, JobHandle, JobResult, Poll, ProviderFailure, poll, poll_interval_ms, read_poll, read_result,
+    Endpoint, JobHandle, JobResult, Poll, ProviderFailure, least_poll_ms, poll, poll_interval_ms, read_poll,
+    read_result,
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -58,8 +59,8 @@ pub async fn watch_job(
     deadline: Instant,
 ) -> Result<JobResult, ProviderFailure> {
     let Some(endpoint) = engine.endpoints.get(provider) else { return Err(ProviderFailure::lost()) };
-    let longest = Duration::from_millis(poll_interval_ms(kind));
-    let mut wait = FIRST_WAIT;
+    let longest = Duration::from_millis(poll_interval_ms(endpoint, kind));
+    let mut wait = FIRST_WAIT.max(Duration::from_millis(least_poll_ms(endpoint)));
     loop {
         sleep_until(deadline.min(Instant::now() + jittered(wait))).await;
         // Asked once more at the deadline: the job may have ended while nobody could ask.

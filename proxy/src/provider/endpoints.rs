@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail};
+use intelligence_hints::region_label;
 use ledger_contract::Provider;
-use proxy_normalize::Endpoint;
+use proxy_normalize::{Endpoint, Region};
 use serde::Deserialize;
 use tracing::info;
 
@@ -35,7 +36,8 @@ impl Endpoints {
     /// Providers with an API key are real; those the configuration simulates, or all of them when none has a key and a
     /// simulator is named, are simulated; the rest is unavailable.
     pub async fn find(config: &Config) -> anyhow::Result<Self> {
-        let real = config.providers.iter().filter_map(|(provider, settings)| real(*provider, settings));
+        let region = region_label(&config.region).and_then(Region::of_label);
+        let real = config.providers.iter().filter_map(|(provider, settings)| real(*provider, settings, region));
         let mut found = Self::new(real);
         let simulated = simulated_providers(config);
         if !simulated.is_empty() {
@@ -48,6 +50,7 @@ impl Endpoints {
                 found.known.insert(provider, simulated_endpoint(provider, &base.base_url));
             }
         }
+        found.lend_keys();
         found.announce();
         Ok(found)
     }
@@ -57,6 +60,18 @@ impl Endpoints {
         self.known.get(&provider)
     }
 
+    /// Some models are run with our key at another provider. One that is simulated is lent simulated keys only.
+    fn lend_keys(&mut self) {
+        let keys: Vec<_> =
+            self.known.values().map(|lender| (lender.provider, lender.simulated, lender.api_key.clone())).collect();
+        for endpoint in self.known.values_mut() {
+            let others = keys
+                .iter()
+                .filter(|(lender, simulated, _)| *lender != endpoint.provider && *simulated == endpoint.simulated);
+            endpoint.lent_keys = others.map(|(lender, _, key)| (*lender, key.clone())).collect();
+        }
+    }
+
     fn announce(&self) {
         for endpoint in self.known.values() {
             info!(provider = %endpoint.provider, simulated = endpoint.simulated, "provider configured");
@@ -64,10 +79,19 @@ impl Endpoints {
     }
 }
 
-fn real(provider: Provider, settings: &ProviderSettings) -> Option<Endpoint> {
+/// A base URL that an operator names is used for everything; else the provider's own, in our region where it has one.
+fn real(provider: Provider, settings: &ProviderSettings, region: Option<Region>) -> Option<Endpoint> {
     let api_key = settings.api_key.clone()?;
-    let base_url = settings.base_url.clone().or_else(|| Endpoint::official_base_url(provider).map(str::to_owned))?;
-    Some(Endpoint { provider, base_url, api_key, account_id: settings.account_id.clone(), simulated: false })
+    let regional = region.filter(|_| settings.base_url.is_none()).and_then(|region| {
+        let base_url = Endpoint::regional_base_url(provider, region)?;
+        Some((region, base_url.to_owned()))
+    });
+    let mut endpoint =
+        Endpoint { regional, account_id: settings.account_id.clone(), ..Endpoint::official(provider, api_key) };
+    if let Some(base_url) = &settings.base_url {
+        endpoint.base_url.clone_from(base_url);
+    }
+    Some(endpoint)
 }
 
 fn simulated_providers(config: &Config) -> Vec<Provider> {
@@ -79,7 +103,7 @@ fn simulated_providers(config: &Config) -> Vec<Provider> {
 fn simulated_endpoint(provider: Provider, base_url: &str) -> Endpoint {
     let base_url = base_url.trim_end_matches('/').to_owned();
     let secret = "simulated".to_owned();
-    Endpoint { provider, base_url, api_key: secret.clone(), account_id: Some(secret), simulated: true }
+    Endpoint { base_url, account_id: Some(secret.clone()), simulated: true, ..Endpoint::official(provider, secret) }
 }
 
 async fn ask_simulator(url: &str) -> anyhow::Result<BTreeMap<String, Simulated>> {

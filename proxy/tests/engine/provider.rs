@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proxy::provider::{ProviderClient, Unanswered};
-use proxy_normalize::{Method, ProviderFailure, ProviderRequest};
+use proxy_normalize::{Body, Encoded, Method, ProviderFailure, ProviderRequest};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -30,7 +30,8 @@ async fn server(answer: Option<&'static str>) -> String {
 
 async fn call(url: String) -> Result<u16, Unanswered> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let request = ProviderRequest { method: Method::Post, url, headers: Vec::new(), body: Some(b"{}".to_vec()) };
+    let body = Body::Ready(Encoded { content_type: "application/json".to_owned(), bytes: b"{}".to_vec() });
+    let request = ProviderRequest { method: Method::Post, url, headers: Vec::new(), body: Some(body) };
     let deadline = Instant::now() + Duration::from_millis(500);
     let answer = ProviderClient::new().unwrap().call(request, deadline).await?;
     Ok(answer.as_response().status)

@@ -49,6 +49,10 @@ pub(super) fn fields(source: &ModelFile) -> Result<Vec<Field>, Problem> {
     if let Some(missing) = needed.into_iter().find(|name| !source.fields.contains_key(*name)) {
         return Err(Problem::new(format!("fields.{missing}"), format!("every {} model has it", source.kind)));
     }
+    let known = |name: &String| source.fields.contains_key(name);
+    if let Some(field) = fields.iter().find(|field| field.companion.as_ref().is_some_and(|name| !known(name))) {
+        return Err(Problem::new(format!("fields.{}: requires", field.name), "names no field of this model"));
+    }
     fields.sort_by_key(|field| (place(&field.name), field.name.clone()));
     Ok(fields)
 }
@@ -88,7 +92,7 @@ fn field(kind: MediaKind, name: &str, written: &FieldFile) -> Result<Field, Prob
         names::OUTPUT_FORMAT => (format(kind, written)?, &["values"][..]),
         names::OUTPUT_NUMBER => (count(written)?, &["max"][..]),
         names::INPUT_FILE => (urls(written)?, &["min_items", "max_items", "default"][..]),
-        names::LAST_CONTENT => (FieldKind::Url, &[][..]),
+        names::LAST_CONTENT => (FieldKind::Url, &["requires"][..]),
         names::DURATION | names::AUDIO if kind == MediaKind::Image => {
             return Err(Problem::new("name", "belongs to video models"));
         }
@@ -102,7 +106,8 @@ fn field(kind: MediaKind, name: &str, written: &FieldFile) -> Result<Field, Prob
     let is_required = matches!(name, names::PROMPT | names::DURATION)
         || matches!(field_kind, FieldKind::Urls { min_items: 1.., .. })
         || written.required == Some(true);
-    let mut field = Field { name: name.to_owned(), kind: field_kind, required: is_required, default: None };
+    let companion = written.requires.clone();
+    let mut field = Field { name: name.to_owned(), kind: field_kind, required: is_required, companion, default: None };
     field.default = default(&field, written)?;
     Ok(field)
 }
@@ -125,7 +130,10 @@ fn specific(written: &FieldFile) -> Result<(FieldKind, &'static [&'static str]),
             Ok((FieldKind::Number { min, max }, &["type", "min", "max", "default", "required"]))
         }
         (Some(TypeName::Boolean), _) => Ok((FieldKind::Flag, &["type", "default", "required"])),
-        (Some(TypeName::Url), _) => Ok((FieldKind::Url, &["type", "required"])),
+        (Some(TypeName::Url), _) => Ok((FieldKind::Url, &["type", "required", "requires"])),
+        (Some(TypeName::Words), _) => {
+            Ok((words(written)?, &["type", "max_items", "min_length", "max_length", "requires"]))
+        }
         (None, _) => Err(Problem::new("type", "a model-specific field needs one")),
     }
 }
@@ -197,6 +205,17 @@ fn urls(written: &FieldFile) -> Result<FieldKind, Problem> {
     let min_items = written.min_items.unwrap_or(0);
     ordered(min_items <= max_items, "min_items")?;
     Ok(FieldKind::Urls { min_items, max_items })
+}
+
+/// Longest word, in characters.
+const MAX_WORD_LENGTH: usize = 100;
+
+fn words(written: &FieldFile) -> Result<FieldKind, Problem> {
+    let max_items = written.max_items.filter(|max| (1..=MAX_INPUT_FILES).contains(max));
+    let max_items = max_items.ok_or_else(|| Problem::new("max_items", format!("must be 1 to {MAX_INPUT_FILES}")))?;
+    let (min_length, max_length) = (written.min_length.unwrap_or(1), written.max_length.unwrap_or(MAX_WORD_LENGTH));
+    ordered(1 <= min_length && min_length <= max_length && max_length <= MAX_WORD_LENGTH, "min_length")?;
+    Ok(FieldKind::Words { max_items, min_length, max_length })
 }
 
 fn seconds(written: &FieldFile) -> Result<FieldKind, Problem> {

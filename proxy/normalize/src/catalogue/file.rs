@@ -7,7 +7,7 @@ use ledger_contract::{MediaKind, Provider};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
-use crate::{price::Per, transform::Write};
+use crate::{offer::FormWhen, price::Per, providers::Region, transform::Write};
 
 /// Shared tables of sizes: table → ratio → `"WxH"`, or table → resolution → ratio → `"WxH"`.
 pub(super) type SizeTables = BTreeMap<String, Map<String, Value>>;
@@ -21,6 +21,7 @@ pub(super) struct ModelFile {
     #[serde(default)]
     pub(super) price_by: Vec<String>,
     pub(super) input: Option<InputFile>,
+    pub(super) attempt_ms: Option<u64>,
     pub(super) fields: BTreeMap<String, FieldFile>,
     #[serde(default)]
     pub(super) constraint: Vec<ConstraintFile>,
@@ -52,6 +53,7 @@ pub(super) enum TypeName {
     Number,
     Boolean,
     Url,
+    Words,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -68,13 +70,14 @@ pub(super) struct FieldFile {
     pub(super) max_items: Option<usize>,
     pub(super) default: Option<Value>,
     pub(super) required: Option<bool>,
+    pub(super) requires: Option<String>,
 }
 
 impl FieldFile {
     /// The first key that is there and not among those that the field's type knows.
     pub(super) fn stray(&self, known: &[&str]) -> Option<&'static str> {
-        let Self { type_name, values, min, max, min_length, max_length, min_items, max_items, default, required } =
-            self;
+        let Self { type_name, values, min, max, min_length, max_length, .. } = self;
+        let Self { min_items, max_items, default, required, requires, .. } = self;
         [
             ("type", type_name.is_some()),
             ("values", values.is_some()),
@@ -86,6 +89,7 @@ impl FieldFile {
             ("max_items", max_items.is_some()),
             ("default", default.is_some()),
             ("required", required.is_some()),
+            ("requires", requires.is_some()),
         ]
         .into_iter()
         .find(|(key, is_there)| *is_there && !known.contains(key))
@@ -106,8 +110,16 @@ pub(super) struct ConstraintFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct ProviderFile {
     pub(super) id: Provider,
-    pub(super) native_id: String,
-    pub(super) native_id_with_input: Option<String>,
+    pub(super) native_id: IdsFile,
+    pub(super) native_id_by: Option<String>,
+    pub(super) native_id_with_input: Option<IdsFile>,
+    pub(super) native_id_with_last: Option<IdsFile>,
+    pub(super) path: Option<String>,
+    pub(super) path_with_input: Option<String>,
+    pub(super) form: Option<FormWhen>,
+    #[serde(default)]
+    pub(super) regions: Vec<Region>,
+    pub(super) lent_key: Option<LentKeyFile>,
     #[serde(default)]
     pub(super) synchronous: bool,
     pub(super) cost: Option<AmountsFile>,
@@ -120,17 +132,37 @@ pub(super) struct ProviderFile {
     pub(super) fields: BTreeMap<String, CounterpartFile>,
 }
 
+/// One id, or one per value of the field that `native_id_by` names.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum IdsFile {
+    One(String),
+    By(BTreeMap<String, String>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LentKeyFile {
+    pub(super) to: String,
+    pub(super) of: Provider,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CounterpartFile {
     pub(super) to: Option<TargetFile>,
+    pub(super) to_with_last: Option<String>,
     #[serde(default)]
     pub(super) write: Write,
+    pub(super) item: Option<Value>,
+    pub(super) with_input: Option<Value>,
+    pub(super) unless: Option<BTreeMap<String, Value>>,
     pub(super) values: Option<ValuesFile>,
     pub(super) sizes: Option<String>,
     pub(super) min: Option<f64>,
     pub(super) max: Option<f64>,
     pub(super) max_length: Option<usize>,
+    pub(super) max_utf16: Option<usize>,
     pub(super) max_items: Option<usize>,
 }
 

@@ -6,8 +6,9 @@ use ledger_contract::Credits;
 
 use super::{
     Problem,
+    counterparts::spellings,
     file::{AmountsFile, ModelFile, ProviderFile},
-    offers::{Public, spellings},
+    offers::Public,
 };
 use crate::{
     field::{Field, FieldKind},

@@ -40,6 +40,7 @@ pub(super) fn model(source: &ModelFile, sizes: &SizeTables) -> Result<Model, Pro
         price: prices::price(source, &fields)?,
         constraints: offers::constraints(&source.constraint, &fields)?,
         input_limits: input_limits(source)?,
+        attempt_ms: attempt_ms(source)?,
         fields,
         offers,
     };
@@ -68,6 +69,18 @@ fn input_limits(source: &ModelFile) -> Result<InputLimits, Problem> {
         return Err(Problem::new("input", "no file could pass these limits"));
     }
     Ok(limits)
+}
+
+/// Longest attempt of any model, in milliseconds.
+const MAX_ATTEMPT_MS: u64 = 3_600_000;
+
+fn attempt_ms(source: &ModelFile) -> Result<Option<u64>, Problem> {
+    match source.attempt_ms {
+        Some(ms) if !(1_000..=MAX_ATTEMPT_MS).contains(&ms) => {
+            Err(Problem::new("attempt_ms", format!("must be 1000 to {MAX_ATTEMPT_MS}")))
+        }
+        other => Ok(other),
+    }
 }
 
 /// Somebody serves the defaults together, and every public value by itself.
@@ -125,6 +138,7 @@ fn sample(model: &Model) -> Map<String, Value> {
             FieldKind::Flag => false.into(),
             FieldKind::Url => SAMPLE_URL.into(),
             FieldKind::Urls { min_items, .. } => vec![SAMPLE_URL; (*min_items).max(1)].into(),
+            FieldKind::Words { min_length, .. } => vec!["x".repeat(*min_length)].into(),
         };
         fields.insert(field.name.clone(), value);
     }
@@ -142,5 +156,6 @@ fn extremes(field: &Field) -> Vec<Value> {
         FieldKind::Flag => vec![true.into(), false.into()],
         FieldKind::Url => vec![SAMPLE_URL.into()],
         FieldKind::Urls { max_items, .. } => vec![vec![SAMPLE_URL; *max_items].into()],
+        FieldKind::Words { max_items, max_length, .. } => vec![vec!["x".repeat(*max_length); *max_items].into()],
     }
 }

@@ -19,6 +19,15 @@ pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
+/// A job's id that becomes part of a path of ours: nothing in it may lead elsewhere.
+pub(super) fn job_id<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    let is_plain = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    text(value, pointer).filter(is_plain).filter(|id| id.len() <= MAX_ID_LENGTH)
+}
+
+/// Longer than any provider's ids, in bytes.
+const MAX_ID_LENGTH: usize = 128;
+
 /// Seconds with a fraction, as whole milliseconds; nothing for what cannot be a duration.
 #[expect(clippy::cast_possible_truncation, reason = "bounded just before")]
 pub(super) fn seconds_ms(value: Option<&Value>) -> Option<i64> {

@@ -1,35 +1,47 @@
 //! Black Forest Labs (providers §3): submit, then poll the URL of the region that owns the task. Has no cancel.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
-    Endpoint, JobHandle, JobResult, OutputSource, Poll, ProviderRequest, ProviderResponse, Submission,
-    answer::{is_success, json, refusal, seconds_ms, text, unreadable, vanished},
-    post_json,
+    CallbackTarget, Endpoint, JobHandle, JobResult, OutputSource, Poll, ProviderRequest, ProviderResponse, Submission,
+    answer::{is_success, job_id, json, refusal, seconds_ms, text, unreadable, vanished},
+    native::Native,
+    post,
 };
 use crate::{ProviderFailure, failure::Class};
 
 pub(super) const BASE_URL: &str = "https://api.bfl.ai";
 
 /// The native id is the path, such as `/v1/flux-pro-1.1`.
-pub(super) fn submit(native: &str, input: &Map<String, Value>, endpoint: &Endpoint) -> ProviderRequest {
-    post_json(format!("{}{native}", endpoint.base_url), input, endpoint)
+pub(super) fn submit(native: Native<'_>, callback: Option<&CallbackTarget>, endpoint: &Endpoint) -> ProviderRequest {
+    let mut input = native.input;
+    if let Some(callback) = callback {
+        input.fields.insert("webhook_url".to_owned(), callback.url.as_str().into());
+        input.fields.insert("webhook_secret".to_owned(), callback.secret.as_str().into());
+    }
+    post(format!("{}{}", endpoint.base_url, native.id), input, endpoint)
 }
 
-/// A task on the global host can only be polled at its `polling_url`: without one, it runs and cannot be asked for.
-pub(super) fn read_submission(response: &ProviderResponse<'_>) -> Submission {
+/// A task on the global host can only be polled at its `polling_url`: without one, it runs and cannot be asked for. With
+/// a webhook there is none, and the host that took the task is asked.
+pub(super) fn read_submission(endpoint: &Endpoint, response: &ProviderResponse<'_>) -> Submission {
     if !is_success(response.status) {
         return Submission::Refused(refusal(response.status, None));
     }
     let body = json(response);
-    match (text(&body, "/id"), text(&body, "/polling_url")) {
-        (Some(id), Some(url)) => Submission::Accepted(JobHandle {
+    let asked = |id: &str| match text(&body, "/polling_url") {
+        Some(url) => Some(url.to_owned()),
+        None => text(&body, "/webhook_url").map(|_| format!("{}/v1/get_result?id={id}", endpoint.base_url)),
+    };
+    let accepted = job_id(&body, "/id").and_then(|id| Some((id, asked(id)?)));
+    match accepted {
+        Some((id, poll_url)) => Submission::Accepted(JobHandle {
             prediction_id: id.to_owned(),
-            poll_url: url.to_owned(),
+            poll_url,
             result_url: None,
             cancel_url: None,
         }),
-        _ => Submission::Refused(unreadable()),
+        None => Submission::Refused(unreadable()),
     }
 }
 

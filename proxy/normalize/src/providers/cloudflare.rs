@@ -2,24 +2,21 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ledger_contract::Provider;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     Endpoint, JobResult, OutputSource, ProviderRequest, ProviderResponse, Submission, SubmitError,
     answer::{is_success, json, refusal, text, unreadable},
-    post_json,
+    native::Native,
+    post,
 };
 use crate::{ProviderFailure, failure::Class};
 
 pub(super) const BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 
-pub(super) fn submit(
-    native: &str,
-    input: &Map<String, Value>,
-    endpoint: &Endpoint,
-) -> Result<ProviderRequest, SubmitError> {
+pub(super) fn submit(native: Native<'_>, endpoint: &Endpoint) -> Result<ProviderRequest, SubmitError> {
     let account = endpoint.account_id.as_deref().ok_or(SubmitError::AccountMissing(Provider::Cloudflare))?;
-    Ok(post_json(format!("{}/accounts/{account}/ai/run/{native}", endpoint.base_url), input, endpoint))
+    Ok(post(format!("{}/accounts/{account}/ai/run/{}", endpoint.base_url, native.id), native.input, endpoint))
 }
 
 pub(super) fn read_submission(response: &ProviderResponse<'_>) -> Submission {

@@ -1,18 +1,26 @@
 //! fal's queue (providers §2): submit, ask for the status, fetch the result. Always follows the URLs that fal returns.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use url::form_urlencoded;
 
 use super::{
-    Endpoint, JobHandle, JobResult, Method, OutputSource, Poll, ProviderRequest, ProviderResponse, Submission,
+    CallbackTarget, Endpoint, JobHandle, JobResult, Method, OutputSource, Poll, ProviderRequest, ProviderResponse,
+    Submission,
     answer::{is_success, json, refusal, seconds_ms, text, unreadable, vanished},
-    post_json, signed,
+    native::Native,
+    post, signed,
 };
 use crate::{ProviderFailure, failure::Class};
 
 pub(super) const BASE_URL: &str = "https://queue.fal.run";
 
-pub(super) fn submit(native: &str, input: &Map<String, Value>, endpoint: &Endpoint) -> ProviderRequest {
-    post_json(format!("{}/{native}", endpoint.base_url), input, endpoint)
+pub(super) fn submit(native: Native<'_>, callback: Option<&CallbackTarget>, endpoint: &Endpoint) -> ProviderRequest {
+    let mut url = format!("{}/{}", endpoint.base_url, native.id);
+    if let Some(callback) = callback {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("fal_webhook", &callback.url).finish();
+        url = format!("{url}?{query}");
+    }
+    post(url, native.input, endpoint)
 }
 
 pub(super) fn read_submission(response: &ProviderResponse<'_>) -> Submission {

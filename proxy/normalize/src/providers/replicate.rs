@@ -1,27 +1,32 @@
 //! Replicate (providers §1): predictions, created and polled over HTTP, by the URLs that come with each.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
-    Endpoint, JobHandle, JobResult, OutputSource, Poll, ProviderRequest, ProviderResponse, Submission,
+    CallbackTarget, Endpoint, JobHandle, JobResult, OutputSource, Poll, ProviderRequest, ProviderResponse, Submission,
     answer::{is_success, json, refusal, seconds_ms, text, unreadable, vanished},
-    post_json,
+    native::{Input, Native},
+    post,
 };
 use crate::{ProviderFailure, failure::Class};
 
 pub(super) const BASE_URL: &str = "https://api.replicate.com/v1";
 
 /// Official models have a path of their own; a native id with a version hash (`owner/name:hash`) goes by version.
-pub(super) fn submit(native: &str, input: Map<String, Value>, endpoint: &Endpoint) -> ProviderRequest {
-    let mut body = Map::new();
-    let url = if native.contains(':') {
-        body.insert("version".to_owned(), native.into());
+pub(super) fn submit(native: Native<'_>, callback: Option<&CallbackTarget>, endpoint: &Endpoint) -> ProviderRequest {
+    let mut fields = Map::new();
+    let url = if native.id.contains(':') {
+        fields.insert("version".to_owned(), native.id.into());
         format!("{}/predictions", endpoint.base_url)
     } else {
-        format!("{}/models/{native}/predictions", endpoint.base_url)
+        format!("{}/models/{}/predictions", endpoint.base_url, native.id)
     };
-    body.insert("input".to_owned(), input.into());
-    post_json(url, &body, endpoint)
+    fields.insert("input".to_owned(), native.input.fields.into());
+    if let Some(callback) = callback {
+        fields.insert("webhook".to_owned(), callback.url.as_str().into());
+        fields.insert("webhook_events_filter".to_owned(), json!(["completed"]));
+    }
+    post(url, Input { fields, ..Input::default() }, endpoint)
 }
 
 /// The prediction may be final already; that is left to the first poll, so that there is one way to read an end.

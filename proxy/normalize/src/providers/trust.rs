@@ -5,13 +5,16 @@ use ledger_contract::Provider;
 use url::{Host, Url};
 
 /// The domain under which a provider hands out URLs to poll. A base URL outside it is the operator's own choice.
-fn domain(provider: Provider) -> Option<&'static str> {
+fn domain(provider: Provider) -> &'static str {
     match provider {
-        Provider::Replicate => Some("replicate.com"),
-        Provider::Fal => Some("fal.run"),
-        Provider::Bfl => Some("bfl.ai"),
-        Provider::Cloudflare => Some("cloudflare.com"),
-        Provider::Openai | Provider::Runway | Provider::Byteplus | Provider::Alibabacloud => None,
+        Provider::Replicate => "replicate.com",
+        Provider::Fal => "fal.run",
+        Provider::Bfl => "bfl.ai",
+        Provider::Cloudflare => "cloudflare.com",
+        Provider::Openai => "openai.com",
+        Provider::Runway => "runwayml.com",
+        Provider::Byteplus => "bytepluses.com",
+        Provider::Alibabacloud => "aliyuncs.com",
     }
 }
 
@@ -24,9 +27,9 @@ pub(super) fn may_hold_credential(provider: Provider, url: &str, base_url: &str)
     }
     let same_host = url.host() == base.host() && url.port_or_known_default() == base.port_or_known_default();
     let within = |host: &Url| {
-        domain(provider).zip(host.host_str()).is_some_and(|(domain, host)| {
-            host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
-        })
+        let domain = domain(provider);
+        host.host_str()
+            .is_some_and(|host| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
     };
     same_host || (url.scheme() == "https" && within(&url) && within(&base)) || (is_loopback(&url) && is_loopback(&base))
 }

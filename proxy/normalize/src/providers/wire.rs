@@ -1,12 +1,12 @@
 //! What goes between an adapter and whoever sends its requests. Bytes and plain types; nothing here knows a provider.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use ledger_contract::Provider;
 use serde::{Deserialize, Serialize};
 
-use super::{bfl, cloudflare, fal, replicate};
-use crate::ProviderFailure;
+use super::{Body, region::Region};
+use crate::{Model, ProviderFailure};
 
 /// Where a provider is reached, and with what credentials.
 #[derive(Clone)]
@@ -15,10 +15,14 @@ pub struct Endpoint {
     pub provider: Provider,
     /// The provider's base URL, in the form of its own documentation (providers §0.1), without a trailing slash.
     pub base_url: String,
+    /// Our region and the provider's own base URL there, for models that it processes there.
+    pub regional: Option<(Region, String)>,
     /// Secret; never printed.
     pub api_key: String,
     /// Cloudflare only.
     pub account_id: Option<String>,
+    /// Credentials at other providers that some of this one's models want beside our own.
+    pub lent_keys: BTreeMap<Provider, String>,
     /// Whether this is our simulator.
     pub simulated: bool,
 }
@@ -34,15 +38,31 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// The provider's documented global base URL; `None` while it has no adapter.
-    pub fn official_base_url(provider: Provider) -> Option<&'static str> {
-        match provider {
-            Provider::Replicate => Some(replicate::BASE_URL),
-            Provider::Fal => Some(fal::BASE_URL),
-            Provider::Bfl => Some(bfl::BASE_URL),
-            Provider::Cloudflare => Some(cloudflare::BASE_URL),
-            Provider::Openai | Provider::Runway | Provider::Byteplus | Provider::Alibabacloud => None,
+    /// The endpoint as it is to be used for this model: in our region, where the provider processes the model there.
+    #[must_use]
+    pub fn serving(&self, model: &Model) -> Self {
+        let mut endpoint = self.clone();
+        if let Some((region, base_url)) = endpoint.regional.take()
+            && model.offer(self.provider).is_some_and(|offer| offer.regions.contains(&region))
+        {
+            endpoint.base_url = base_url;
         }
+        endpoint
+    }
+}
+
+/// Where a provider reports the end of a job, if it is to report it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallbackTarget {
+    /// Absolute, https outside development; unguessable where the provider does not sign.
+    pub url: String,
+    /// What bfl is to sign with.
+    pub secret: String,
+}
+
+impl fmt::Debug for CallbackTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallbackTarget").finish_non_exhaustive()
     }
 }
 
@@ -72,16 +92,16 @@ impl Method {
 }
 
 /// A request to send to a provider, whole.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct ProviderRequest {
     /// Method.
     pub method: Method,
     /// Absolute URL.
     pub url: String,
-    /// Names in lower case; carries the credential.
+    /// Names in lower case; carries the credential, and not the type of the body.
     pub headers: Vec<(String, String)>,
     /// Body, if any.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Body>,
 }
 
 impl fmt::Debug for ProviderRequest {
@@ -90,7 +110,7 @@ impl fmt::Debug for ProviderRequest {
         f.debug_struct("ProviderRequest")
             .field("method", &self.method)
             .field("url", &self.url)
-            .field("body_bytes", &self.body.as_ref().map(Vec::len))
+            .field("files", &self.input_urls().len())
             .finish_non_exhaustive()
     }
 }
@@ -193,7 +213,12 @@ pub enum SubmitError {
     /// Configuration lacks the account id that this provider's paths need.
     #[error("{0} needs an account id")]
     AccountMissing(Provider),
-    /// The catalogue's loader lets none through.
-    #[error("{0} has no adapter")]
-    NoAdapter(Provider),
+    /// Configuration lacks the key of `lender` that this provider wants for this model.
+    #[error("{provider} needs our key at {lender}")]
+    KeyMissing {
+        /// Who was asked.
+        provider: Provider,
+        /// Whose key it wants.
+        lender: Provider,
+    },
 }

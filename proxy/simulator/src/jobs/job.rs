@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::behavior::Fault;
 use crate::media::Artwork;
 use crate::provider::Provider;
 
@@ -52,17 +53,31 @@ pub struct Problem {
     pub kind: String,
 }
 
-/// A caller that wants to be called when the job is over.
+/// What a caller can be called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Accepted.
+    Queued,
+    /// Begun.
+    Started,
+    /// Something to read while it runs.
+    Logs,
+    /// The output, just before the end.
+    Output,
+    /// Over.
+    Ended,
+}
+
+/// A caller that wants to be called about the job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Callback {
     /// Where to.
     pub url: String,
     /// The caller's own secret, where the provider lets the caller choose one.
     pub secret: Option<String>,
-    /// Whether the beginning of the job is wanted too.
-    pub on_start: bool,
-    /// Whether the end is wanted.
-    pub on_end: bool,
+    /// What for.
+    pub events: Vec<Event>,
     /// True once delivered, or given up.
     pub delivered: bool,
 }
@@ -100,13 +115,15 @@ pub struct Draft {
     pub artworks: Vec<Artwork>,
     /// Who to call.
     pub callback: Option<Callback>,
+    /// What goes wrong with its outputs and callbacks.
+    pub fault: Option<Fault>,
 }
 
 impl Draft {
     /// The job, with times for an unlimited provider.
     pub(super) fn into_job(self, number: u64) -> Job {
         let Self { id, provider, model, input, outcome, problems, accepted_at_ms, queue_ms, run_ms, .. } = self;
-        let Self { max_running, cancel_after_ms, token, seed, artworks, callback, .. } = self;
+        let Self { max_running, cancel_after_ms, token, seed, artworks, callback, fault, .. } = self;
         let mut job = Job {
             number,
             id,
@@ -126,6 +143,8 @@ impl Draft {
             seed,
             artworks,
             callback,
+            fault,
+            deleted: false,
         };
         job.starts_at_ms = Some(job.ready_at_ms());
         job
@@ -171,6 +190,12 @@ pub struct Job {
     pub artworks: Vec<Artwork>,
     /// Who to call.
     pub callback: Option<Callback>,
+    /// What goes wrong with its outputs and callbacks.
+    #[serde(default)]
+    pub fault: Option<Fault>,
+    /// True once its caller has deleted the record: it cannot be found any more.
+    #[serde(default)]
+    pub deleted: bool,
 }
 
 impl Job {
@@ -215,7 +240,7 @@ impl Job {
     }
 
     /// When it could begin.
-    pub(super) fn ready_at_ms(&self) -> i64 {
+    pub fn ready_at_ms(&self) -> i64 {
         self.accepted_at_ms.saturating_add(self.queue_ms)
     }
 
@@ -231,53 +256,4 @@ impl Job {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests {
-    use super::*;
-
-    fn job(outcome: Outcome, cancel_after_ms: Option<i64>) -> Job {
-        let draft = Draft {
-            id: "id".to_owned(),
-            provider: Provider::Replicate,
-            model: "model".to_owned(),
-            input: Value::Null,
-            outcome,
-            problems: Vec::new(),
-            accepted_at_ms: 1_000,
-            queue_ms: 100,
-            run_ms: 900,
-            max_running: None,
-            cancel_after_ms,
-            token: "token".to_owned(),
-            seed: 0,
-            artworks: Vec::new(),
-            callback: None,
-        };
-        draft.into_job(0)
-    }
-
-    #[test]
-    fn a_job_waits_runs_and_ends_by_the_clock_alone() {
-        let job = job(Outcome::Succeed, None);
-        assert_eq!(job.stage(1_099), Stage::Queued);
-        assert_eq!(job.stage(1_100), Stage::Running);
-        assert_eq!(job.stage(1_999), Stage::Running);
-        assert_eq!(job.stage(2_000), Stage::Ended(Outcome::Succeed));
-        assert_eq!((job.ran_ms(1_500), job.ran_ms(9_000)), (400, 900));
-    }
-
-    #[test]
-    fn a_job_that_never_finishes_ends_by_cancellation_only() {
-        let mut job = job(Outcome::Never, None);
-        assert_eq!(job.stage(i64::MAX), Stage::Running);
-        job.cancelled_at_ms = Some(5_000);
-        assert_eq!((job.stage(4_999), job.stage(5_000)), (Stage::Running, Stage::Cancelled));
-    }
-
-    #[test]
-    fn a_callers_deadline_tells_waiting_from_running() {
-        assert_eq!(job(Outcome::Succeed, Some(50)).stage(9_000), Stage::Expired { begun: false });
-        assert_eq!(job(Outcome::Succeed, Some(500)).stage(9_000), Stage::Expired { begun: true });
-        assert_eq!(job(Outcome::Succeed, Some(5_000)).stage(9_000), Stage::Ended(Outcome::Succeed));
-    }
-}
+mod tests;

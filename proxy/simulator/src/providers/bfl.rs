@@ -1,6 +1,8 @@
 //! bfl's wire format (`providers.md` §3): submit, `get_result`, `credits`, signed webhooks. There is no cancelling.
 //! The polling URL names another host than the submission, as the real one does.
 
+mod models;
+
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -8,16 +10,14 @@ use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::check::{Field, PROMPT, Rule, SEED, check, problem};
-use super::wanted::Wanted;
-use super::{Reading, answer, draft, malformed, progress, seconds};
-use crate::behavior::Behavior;
-use crate::callbacks::{self, Envelope};
+use super::check::problem;
+use super::{Reading, answer, draft, judged, malformed, progress, refused, seconds, take_on};
+use crate::callbacks::Envelope;
 use crate::files;
 use crate::inbound::Inbound;
-use crate::jobs::{Callback, Job, Outcome, Problem, Stage};
-use crate::media::Format;
-use crate::sizes;
+use crate::jobs::{Callback, Event, Job, Outcome, Problem, Stage};
+use crate::signing;
+use crate::spoil;
 use crate::world::{Desk, Refusal, iso, now_ms};
 
 /// Paths of §3.1 with the price of an image in credits (a cent each).
@@ -62,27 +62,20 @@ async fn accept(desk: &Desk, inbound: &Inbound, model: &str) -> Result<Response,
     let &(_, cost) = MODELS.iter().find(|(known, _)| *known == model).ok_or(Refusal::NoSuchModel)?;
     desk.within_active(&ticket)?;
     let body = inbound.object().ok_or(Refusal::Unreadable)?;
-    let mut problems = problems(model, &body);
-    if ticket.draw.behavior == Behavior::RejectInput && problems.is_empty() {
-        problems.push(problem("prompt", "Input is not acceptable to this model", "value_error"));
-    }
-    if !problems.is_empty() {
-        desk.pause(&ticket).await;
-        return Err(Refusal::Invalid(problems));
-    }
+    refused(desk, &ticket, judged(&ticket, models::problems(model, &body), "prompt")).await?;
     let reading = Reading {
         id: Uuid::new_v4().to_string(),
         model: &path,
         prompt: body.get("prompt").and_then(Value::as_str).unwrap_or_default(),
         seed: body.get("seed").and_then(Value::as_u64),
-        wanted: wanted(model, &body),
+        wanted: models::wanted(model, &body),
         input: Value::Object(body.clone()),
     };
     let mut draft = draft(desk, &ticket, reading);
     draft.callback = callback_of(&body);
-    let job = desk.accept(&ticket, draft)?;
-    desk.pause(&ticket).await;
-    Ok(answer(200, &accepted(desk, &job, cost)))
+    let fault = draft.fault;
+    let job = take_on(desk, &ticket, draft).await?;
+    Ok(spoil::sent(inbound, fault, answer(200, &accepted(desk, &job, cost))).await)
 }
 
 /// With a webhook there is no polling URL; the caller asks `get_result` itself.
@@ -99,44 +92,10 @@ fn accepted(desk: &Desk, job: &Job, cost: f64) -> Value {
     body
 }
 
-fn problems(model: &str, body: &Map<String, Value>) -> Vec<Problem> {
-    let (least, most, step) = if model.starts_with("flux-2") { (0, 4_096, 16) } else { (256, 1_440, 32) };
-    let tolerance = if model.starts_with("flux-2") { 5 } else { 6 };
-    let mut fields = vec![
-        PROMPT,
-        SEED,
-        Field("safety_tolerance", Rule::Whole(0, tolerance)),
-        Field("output_format", Rule::OneOf(&["jpeg", "png", "webp"])),
-        Field("prompt_upsampling", Rule::Flag),
-        Field("webhook_url", Rule::Text(2_083)),
-        Field("webhook_secret", Rule::Link),
-    ];
-    if !model.ends_with("ultra") {
-        fields.extend(["width", "height"].map(|side| Field(side, Rule::Step(least, most, step))));
-    }
-    check(&fields, &["prompt"], body)
-}
-
-fn wanted(model: &str, body: &Map<String, Value>) -> Wanted {
-    let asked = |name, default| {
-        let given = body.get(name).and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
-        given.filter(|side| *side > 0).unwrap_or(default)
-    };
-    let size = if model.ends_with("ultra") {
-        let ratio = body.get("aspect_ratio").and_then(Value::as_str).unwrap_or("16:9");
-        sizes::of_area(1 << 22, ratio)
-    } else {
-        let default = if model.starts_with("flux-2") { (1024, 1024) } else { (1024, 768) };
-        sizes::bounded(asked("width", default.0), asked("height", default.1)).unwrap_or(default)
-    };
-    let format = body.get("output_format").and_then(Value::as_str).and_then(Format::from_name);
-    Wanted::image(size, format.unwrap_or(Format::Jpeg))
-}
-
 fn callback_of(body: &Map<String, Value>) -> Option<Callback> {
     let text = |name| body.get(name).and_then(Value::as_str).map(str::to_owned);
     let (url, secret) = (text("webhook_url")?, text("webhook_secret"));
-    Some(Callback { url, secret, on_start: false, on_end: true, delivered: false })
+    Some(Callback { url, secret, events: vec![Event::Ended], delivered: false })
 }
 
 async fn result(State(desk): State<Desk>, request: Request) -> Response {
@@ -194,7 +153,7 @@ async fn credits(request: Request) -> Response {
 }
 
 /// The callback of an ended job, signed with the caller's secret.
-pub fn callback(desk: &Desk, job: &Job, callback: &Callback) -> Envelope {
+pub fn callback(desk: &Desk, job: &Job, callback: &Callback, _: Event) -> Envelope {
     let task = task(desk, job, now_ms());
     let timestamp = iso(now_ms());
     let mut body = json!({ "id": job.id, "status": task["status"], "timestamp": timestamp });
@@ -208,7 +167,7 @@ pub fn callback(desk: &Desk, job: &Job, callback: &Callback) -> Envelope {
     let body = body.to_string();
     let mut headers = vec![("content-type", "application/json".to_owned())];
     if let Some(secret) = &callback.secret {
-        let signature = hex::encode(callbacks::signature(secret.as_bytes(), &body));
+        let signature = hex::encode(signing::hmac(secret.as_bytes(), &body));
         headers.push(("x-bfl-signature", format!("sha256={signature}")));
     }
     Envelope { headers, body }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::jobs::Problem;
 
 /// What a field may hold.
+#[derive(Clone, Copy, Debug)]
 pub enum Rule {
     /// A string with at most that many characters, and at least one.
     Text(usize),
@@ -21,15 +22,18 @@ pub enum Rule {
     OneOf(&'static [&'static str]),
     /// One of these whole numbers.
     WholeOneOf(&'static [i64]),
+    /// Anything; looked at elsewhere.
+    Any,
     /// A string, any.
     Link,
-    /// At most that many strings.
+    /// At most that many strings, and at least one.
     Links(usize),
     /// fal's `image_size`: a preset's name or an object with sides of at most that many pixels.
     ImageSize(i64),
 }
 
 /// A field of a model's input.
+#[derive(Clone, Copy, Debug)]
 pub struct Field(pub &'static str, pub Rule);
 
 /// A field every generating model has.
@@ -37,11 +41,11 @@ pub const PROMPT: Field = Field("prompt", Rule::Text(32_000));
 /// A seed; every provider takes one of 31 bits.
 pub const SEED: Field = Field("seed", Rule::Whole(-1, 4_294_967_295));
 
-/// All that is wrong with an input. `required` names the fields that must be there.
-pub fn check(fields: &[Field], required: &[&str], input: &Map<String, Value>) -> Vec<Problem> {
+/// All that is wrong with an input. `groups` are tables of fields; `required` names the fields that must be there.
+pub fn check(groups: &[&[Field]], required: &[&str], input: &Map<String, Value>) -> Vec<Problem> {
     let missing = required.iter().filter(|name| input.get(**name).is_none_or(Value::is_null));
     let missing = missing.map(|name| problem(name, "Field required", "missing"));
-    let wrong = fields.iter().filter_map(|Field(name, rule)| {
+    let wrong = groups.iter().copied().flatten().filter_map(|Field(name, rule)| {
         let value = input.get(*name).filter(|value| !value.is_null())?;
         rule.broken_by(value).map(|(message, kind)| problem(name, &message, kind))
     });
@@ -58,6 +62,7 @@ type Broken = Option<(String, &'static str)>;
 impl Rule {
     fn broken_by(&self, value: &Value) -> Broken {
         match self {
+            Self::Any => None,
             Self::Text(most) => text(value, *most),
             Self::Whole(from, to) => whole(value, *from, *to),
             Self::Step(from, to, step) => whole(value, *from, *to).or_else(|| {
@@ -80,7 +85,7 @@ impl Rule {
             Self::Link => unless(value.is_string(), || "Input should be a valid string".to_owned(), "string_type"),
             Self::Links(most) => {
                 let links = value.as_array().filter(|links| links.iter().all(Value::is_string));
-                let fits = links.is_some_and(|links| links.len() <= *most);
+                let fits = links.is_some_and(|links| (1..=*most).contains(&links.len()));
                 unless(fits, || format!("Input should be a list of at most {most} strings"), "list_type")
             }
             Self::ImageSize(most) => image_size(value, *most),

@@ -1,35 +1,109 @@
-//! Cloudflare Workers AI's wire format (`providers.md` §8): one synchronous call, base64 in the answer, closing the
-//! connection is the cancellation. Models that take multipart forms (FLUX.2) are not simulated.
+//! Cloudflare Workers AI's wire format (`providers.md` §8): one synchronous call, closing the connection is the
+//! cancellation. Most models answer base64 in JSON, some the image itself; FLUX.2 takes a form.
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use base64::Engine;
 use serde_json::{Map, Value, json};
 
 use super::check::{Field, Rule, SEED, check, problem};
 use super::wanted::Wanted;
-use super::{answer, malformed};
-use crate::behavior::Behavior;
-use crate::files;
-use crate::inbound::Inbound;
+use super::{answer, held, judged, malformed};
+use crate::inbound::{Form, Inbound};
 use crate::jobs::Problem;
-use crate::media::{Artwork, Format};
-use crate::paces::{Kind, run_latency_ms};
+use crate::media::Format;
 use crate::sizes;
-use crate::world::{Desk, Refusal, Ticket, sleep_until_ms};
+use crate::spoil;
+use crate::world::{Desk, Refusal, Ticket};
 
-const SCHNELL: &str = "@cf/black-forest-labs/flux-1-schnell";
-const LUCID: &str = "@cf/leonardo/lucid-origin";
+/// What a model takes and gives.
+struct Model {
+    name: &'static str,
+    fields: &'static [Field],
+    /// True when other fields are refused.
+    closed: bool,
+    /// True when the input is a form.
+    form: bool,
+    /// How the image comes.
+    gives: Gives,
+}
+
+enum Gives {
+    /// `result.image`, base64 JPEG.
+    Json,
+    /// The bytes themselves.
+    Bytes(Format),
+}
+
+const TEXT: Field = Field("prompt", Rule::Text(2_048));
+const WIDTH: Field = Field("width", Rule::Whole(256, 2_500));
+const HEIGHT: Field = Field("height", Rule::Whole(256, 2_500));
+const GUIDANCE: Field = Field("guidance", Rule::Number(0.0, 10.0));
+const SCHNELL: &[Field] = &[TEXT, SEED, Field("steps", Rule::Whole(1, 8))];
+const LEONARDO: &[Field] =
+    &[TEXT, SEED, WIDTH, HEIGHT, GUIDANCE, Field("steps", Rule::Whole(1, 40)), Field("num_steps", Rule::Whole(1, 50))];
+const DIFFUSION: &[Field] =
+    &[TEXT, SEED, WIDTH, HEIGHT, Field("num_steps", Rule::Whole(1, 20)), Field("negative_prompt", Rule::Link)];
+const FLUX_2: &[Field] = &[TEXT, SEED, WIDTH, HEIGHT, Field("steps", Rule::Whole(1, 50))];
+/// Fields of a form that are numbers.
+const NUMBERS: [&str; 5] = ["width", "height", "steps", "seed", "guidance"];
+/// Pictures a FLUX.2 call may show: `input_image_0` to `input_image_3`.
+const PICTURES: usize = 4;
+
+const MODELS: [Model; 7] = [
+    Model {
+        name: "@cf/black-forest-labs/flux-1-schnell",
+        fields: SCHNELL,
+        closed: true,
+        form: false,
+        gives: Gives::Json,
+    },
+    Model { name: "@cf/leonardo/lucid-origin", fields: LEONARDO, closed: false, form: false, gives: Gives::Json },
+    Model {
+        name: "@cf/leonardo/phoenix-1.0",
+        fields: LEONARDO,
+        closed: false,
+        form: false,
+        gives: Gives::Bytes(Format::Jpeg),
+    },
+    Model {
+        name: "@cf/stabilityai/stable-diffusion-xl-base-1.0",
+        fields: DIFFUSION,
+        closed: false,
+        form: false,
+        gives: Gives::Bytes(Format::Png),
+    },
+    flux_2("@cf/black-forest-labs/flux-2-klein-4b"),
+    flux_2("@cf/black-forest-labs/flux-2-klein-9b"),
+    flux_2("@cf/black-forest-labs/flux-2-dev"),
+];
+
+const fn flux_2(name: &'static str) -> Model {
+    Model { name, fields: FLUX_2, closed: false, form: true, gives: Gives::Json }
+}
 
 /// The provider's paths.
 pub fn routes() -> Router<Desk> {
-    Router::new().route("/client/v4/accounts/{account}/ai/run/{*model}", post(run)).fallback(no_route)
+    Router::new()
+        .route("/client/v4/accounts/{account}/ai/run/{*model}", post(run))
+        .route("/client/v4/user/tokens/verify", get(verify))
+        .route("/client/v4/accounts/{account}/tokens/verify", get(verify))
+        .fallback(no_route)
 }
 
 async fn no_route() -> Response {
     failed(404, 7003, "Could not route to the requested path, perhaps your object identifier is invalid?")
+}
+
+async fn verify(request: Request) -> Response {
+    if !Inbound::read(request).await.has_key(&["Bearer"]) {
+        return refuse(&Refusal::Unauthenticated);
+    }
+    let result = json!({ "id": "5117a8f9d1f2ae6f4d7a0a0a6b6c3d11", "status": "active" });
+    answer(200, &json!({ "result": result, "success": true, "errors": [], "messages": [] }))
 }
 
 async fn run(State(desk): State<Desk>, Path((_, model)): Path<(String, String)>, request: Request) -> Response {
@@ -41,65 +115,49 @@ async fn run(State(desk): State<Desk>, Path((_, model)): Path<(String, String)>,
 
 async fn call(desk: &Desk, inbound: &Inbound, model: &str) -> Result<Response, Refusal> {
     let ticket = desk.admit(inbound, model, inbound.has_key(&["Bearer"])).await?;
-    if ![SCHNELL, LUCID].contains(&model) {
-        return Err(Refusal::NoSuchModel);
-    }
-    let body = inbound.object().ok_or(Refusal::Unreadable)?;
-    let mut problems = problems(model, &body);
-    if ticket.draw.behavior == Behavior::RejectInput && problems.is_empty() {
-        problems.push(problem("prompt", "Input is not acceptable to this model", "value_error"));
-    }
-    let open = desk.open_call(&ticket)?;
-    desk.pause(&ticket).await;
-    let ended = if !problems.is_empty() {
-        Err(Refusal::Invalid(problems))
-    } else if ticket.draw.behavior == Behavior::RejectContent {
-        Err(Refusal::Content)
-    } else {
-        wait(desk, &ticket, model).await;
-        match ticket.draw.behavior {
-            Behavior::AcceptThenFail => Err(Refusal::Fault),
-            _ => image(desk, &ticket, model, &body).await,
-        }
+    let model = MODELS.iter().find(|known| known.name == model).ok_or(Refusal::NoSuchModel)?;
+    let form = if model.form { inbound.form() } else { None };
+    let body = if model.form { form.as_ref().map(|form| form.fields(&NUMBERS)) } else { inbound.object() };
+    let body = body.ok_or(Refusal::Unreadable)?;
+    let problems = judged(&ticket, problems(model, &body, form.as_ref()), "prompt");
+    let open = held::hold(desk, &ticket, model.name, problems).await?;
+    let answered = match image(desk, &ticket, model, &body).await {
+        Ok(image) => Ok(spoil::sent(inbound, ticket.draw.fault, image).await),
+        Err(refusal) => Err(refusal),
     };
     open.answered();
-    ended
+    answered
 }
 
-/// The run itself; never returns for a job that never finishes.
-async fn wait(desk: &Desk, ticket: &Ticket, model: &str) {
-    if ticket.draw.behavior == Behavior::NeverFinish {
-        std::future::pending::<()>().await;
-    }
-    let paced = || run_latency_ms(model, Kind::Image, desk.world.realistic, ticket.draw.number);
-    let latency_ms = ticket.settings.run_latency_ms.unwrap_or_else(paced) + ticket.settings.submit_latency_ms;
-    sleep_until_ms(ticket.now_ms + i64::try_from(latency_ms).unwrap_or(i64::MAX / 2)).await;
-}
-
-fn problems(model: &str, body: &Map<String, Value>) -> Vec<Problem> {
-    let prompt = Field("prompt", Rule::Text(2_048));
-    let sides = ["width", "height"].map(|side| Field(side, Rule::Whole(256, 2_500)));
-    let mut fields = vec![prompt, SEED, Field("steps", Rule::Whole(1, if model == SCHNELL { 8 } else { 40 }))];
-    fields.extend(sides);
-    let mut problems = check(&fields, &["prompt"], body);
-    if model == SCHNELL {
-        let strange = body.keys().filter(|key| !["prompt", "steps", "seed"].contains(&key.as_str()));
+fn problems(model: &Model, body: &Map<String, Value>, form: Option<&Form>) -> Vec<Problem> {
+    let mut problems = check(&[model.fields], &["prompt"], body);
+    if model.closed {
+        let known = |name: &str| model.fields.iter().any(|Field(field, _)| *field == name);
+        let strange = body.keys().filter(|key| !known(key));
         problems.extend(strange.map(|key| problem(key, "must NOT have additional properties", "additional")));
     }
+    let pictures = form.into_iter().flat_map(|form| &form.0).filter(|part| part.file_name.is_some());
+    let wrong = pictures.filter(|part| {
+        let named = (0..PICTURES).any(|number| part.name == format!("input_image_{number}"));
+        !named || image::guess_format(&part.bytes).is_err()
+    });
+    problems
+        .extend(wrong.map(|part| problem(&part.name, "must be an image in input_image_0 to input_image_3", "image")));
     problems
 }
 
-async fn image(desk: &Desk, ticket: &Ticket, model: &str, body: &Map<String, Value>) -> Result<Response, Refusal> {
+async fn image(desk: &Desk, ticket: &Ticket, model: &Model, body: &Map<String, Value>) -> Result<Response, Refusal> {
     let pixels = |name| body.get(name).and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
-    let asked = pixels("width").zip(pixels("height")).filter(|_| model == LUCID);
+    let asked = pixels("width").zip(pixels("height")).filter(|_| !model.closed);
     let size = asked.and_then(|(width, height)| sizes::bounded(width, height)).unwrap_or((1024, 1024));
     let prompt = body.get("prompt").and_then(Value::as_str).unwrap_or_default();
     let seed = body.get("seed").and_then(Value::as_u64).unwrap_or_else(|| ticket.drawn_seed());
-    let artwork: Option<Artwork> = Wanted::image(size, Format::Jpeg).artworks(prompt, seed).pop();
-    let bytes = files::render(&desk.world, artwork.ok_or(Refusal::Fault)?).await.map_err(|error| {
-        tracing::error!(%error, "making an image");
-        Refusal::Fault
-    })?;
+    let format = if let Gives::Bytes(format) = model.gives { format } else { Format::Jpeg };
+    let artworks = Wanted::image(size, format).artworks(prompt, seed);
+    let bytes = held::bytes(desk, ticket, artworks).await?.pop().unwrap_or_default();
+    if let Gives::Bytes(format) = model.gives {
+        return Ok(([(header::CONTENT_TYPE, format.content_type())], bytes).into_response());
+    }
     let image = base64::engine::general_purpose::STANDARD.encode(bytes);
     let body = json!({ "result": { "image": image }, "success": true, "errors": [], "messages": [] });
     Ok(answer(200, &body))

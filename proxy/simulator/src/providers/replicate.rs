@@ -16,12 +16,13 @@ use serde_json::{Map, Value, json};
 
 use super::check::{check, problem};
 use super::wanted::Input;
-use super::{Reading, answer, draft};
-use crate::behavior::Behavior;
+use super::{Reading, answer, draft, judged, refused, take_on};
 use crate::callbacks::{self, Envelope};
 use crate::inbound::Inbound;
-use crate::jobs::{Callback, Draft, Job};
+use crate::jobs::{Callback, Draft, Event, Job, Outcome};
 use crate::provider::Provider;
+use crate::signing;
+use crate::spoil;
 use crate::world::{Desk, Refusal, Ticket, now_ms};
 use words::{prediction, refuse};
 
@@ -63,15 +64,11 @@ async fn submit(desk: &Desk, inbound: &Inbound, model: &str, versioned: bool) ->
     desk.within_active(&ticket)?;
     let body = inbound.object().ok_or(Refusal::Unreadable)?;
     let input = body.get("input").and_then(Value::as_object).cloned().unwrap_or_default();
-    let problems = problems(&body, model, &input, versioned);
-    if ticket.draw.behavior == Behavior::RejectInput || !problems.is_empty() {
-        desk.pause(&ticket).await;
-        let asked_for = || vec![problem("prompt", "Does not match the format this model accepts", "value_error")];
-        return Err(Refusal::Invalid(if problems.is_empty() { asked_for() } else { problems }));
-    }
-    let job = desk.accept(&ticket, read(desk, &ticket, inbound, &body, model, &input))?;
-    desk.pause(&ticket).await;
-    Ok(hold(desk, inbound, job).await)
+    refused(desk, &ticket, judged(&ticket, problems(&body, model, &input, versioned), "prompt")).await?;
+    let draft = read(desk, &ticket, inbound, &body, model, &input);
+    let fault = draft.fault;
+    let job = take_on(desk, &ticket, draft).await?;
+    Ok(spoil::sent(inbound, fault, hold(desk, inbound, job).await).await)
 }
 
 fn problems(
@@ -119,8 +116,11 @@ fn read(
 fn callback_of(body: &Map<String, Value>) -> Option<Callback> {
     let url = body.get("webhook")?.as_str()?.to_owned();
     let filter = body.get("webhook_events_filter").and_then(Value::as_array);
-    let wanted = |event: &str| filter.is_none_or(|events| events.iter().any(|wanted| wanted == event));
-    Some(Callback { url, secret: None, on_start: wanted("start"), on_end: wanted("completed"), delivered: false })
+    let wanted = |name: &str| filter.is_none_or(|names| names.iter().any(|wanted| wanted == name));
+    let events =
+        [("start", Event::Started), ("logs", Event::Logs), ("output", Event::Output), ("completed", Event::Ended)];
+    let events = events.into_iter().filter(|(name, _)| wanted(name)).map(|(_, event)| event).collect();
+    Some(Callback { url, secret: None, events, delivered: false })
 }
 
 /// 26 characters of the alphabet the real ids use.
@@ -220,17 +220,23 @@ async fn secret(State(desk): State<Desk>, request: Request) -> Response {
     if !has_key(&Inbound::read(request).await) {
         return refuse(&Refusal::Unauthenticated);
     }
-    answer(200, &json!({ "key": desk.world.signing_secret }))
+    answer(200, &json!({ "key": desk.world.signing.secret }))
 }
 
-/// The callback of a job as it stands now, signed as Standard Webhooks are.
-pub fn callback(desk: &Desk, job: &Job) -> Envelope {
-    let body = prediction(desk, job, now_ms()).to_string();
+/// The callback of a job as it stands now, signed as Standard Webhooks are. The output is told of while the job still
+/// counts as running.
+pub fn callback(desk: &Desk, job: &Job, _: &Callback, event: Event) -> Envelope {
+    let mut body = prediction(desk, job, now_ms());
+    if event == Event::Output && job.outcome == Outcome::Succeed {
+        body["status"] = "processing".into();
+        body["completed_at"] = Value::Null;
+    }
+    let body = body.to_string();
     let id = format!("msg_{}", new_id());
     let timestamp = (now_ms() / 1_000).to_string();
     let base64 = base64::engine::general_purpose::STANDARD;
-    let key = base64.decode(desk.world.signing_secret.trim_start_matches("whsec_")).unwrap_or_default();
-    let signature = base64.encode(callbacks::signature(&key, &format!("{id}.{timestamp}.{body}")));
+    let key = base64.decode(desk.world.signing.secret.trim_start_matches("whsec_")).unwrap_or_default();
+    let signature = base64.encode(signing::hmac(&key, &format!("{id}.{timestamp}.{body}")));
     let headers = vec![
         ("content-type", "application/json".to_owned()),
         ("webhook-id", id),

@@ -102,7 +102,9 @@ impl<'a> Input<'a> {
             Provider::Fal if self.is(&["nano-banana", "imagen", "qwen", "gpt-image", "ideogram"]) => Format::Png,
             Provider::Fal if self.is(&["recraft"]) => Format::Webp,
             Provider::Fal => Format::Jpeg,
-            _ if self.is(&["nano-banana", "imagen", "ultra", "ideogram", "gen4"]) => Format::Jpeg,
+            _ if self.is(&["nano-banana", "imagen", "ultra"]) => Format::Jpeg,
+            // These two take no format either.
+            _ if self.is(&["ideogram", "gen4"]) => Format::Png,
             _ => Format::Webp,
         })
     }
@@ -136,7 +138,11 @@ impl<'a> Input<'a> {
     }
 
     fn resolution_field(&self) -> Option<Size> {
-        let resolution = self.text("resolution")?;
+        let gen4 = self.is(&["gen4"]).then_some("1080p");
+        let resolution = self.text("resolution").or(gen4)?;
+        if self.is(&["gen4"]) {
+            return Some(sizes::runway_still(resolution, self.ratio("16:9")));
+        }
         let ratio = self.ratio("1:1");
         if let Some(megapixels) = resolution.strip_suffix(" MP") {
             let halves = if megapixels == "0.5" { 1 } else { megapixels.parse::<u32>().ok()?.clamp(1, 16) * 2 };
@@ -147,6 +153,9 @@ impl<'a> Input<'a> {
     }
 
     fn ratio_size(&self) -> Size {
+        if self.is(&["gpt-image"]) {
+            return sizes::gpt(self.ratio("1:1"));
+        }
         if self.is(&["ultra"]) {
             return sizes::of_area(1 << 22, self.ratio("16:9"));
         }
@@ -166,11 +175,29 @@ impl<'a> Input<'a> {
     fn video_size(&self) -> Size {
         let size = self.text("size").and_then(sizes::pair).or_else(|| self.exact());
         size.unwrap_or_else(|| {
-            let large = self.is(&["kling", "seedance-1-pro", "hailuo-02/pro", "veo-3", "wan-25"]);
-            let default = if large { "1080p" } else { "720p" };
-            let ratio = if self.is(&["ltx"]) { "3:2" } else { "16:9" };
-            sizes::video(self.text("resolution").unwrap_or(default), self.ratio(ratio))
+            let resolution = self.text("resolution").unwrap_or_else(|| self.default_lines());
+            match self.model {
+                _ if self.is(&["ltx"]) => sizes::long_side(self.target(), self.ratio("3:2")),
+                _ if self.is(&["gen4", "gen-4"]) => sizes::runway_clip(self.ratio("16:9")),
+                _ if self.is(&["wan"]) && resolution == "480p" => sizes::wan_480p(self.ratio("16:9")),
+                _ if self.is(&["hunyuan"]) && resolution == "480p" => sizes::hunyuan_480p(self.ratio("16:9")),
+                _ => sizes::video(resolution, self.ratio("16:9")),
+            }
         })
+    }
+
+    fn default_lines(&self) -> &'static str {
+        match self.model {
+            _ if self.is(&["hailuo-02/standard"]) => "768p",
+            _ if self.is(&["kling", "seedance-1-pro", "pro/fast", "hailuo", "veo-3", "wan-25", "wan/v2.6"]) => "1080p",
+            _ => "720p",
+        }
+    }
+
+    /// LTX's longer side in pixels.
+    fn target(&self) -> u32 {
+        let asked = self.number("target_size").and_then(|side| u32::try_from(side).ok());
+        asked.unwrap_or(768).clamp(256, 1_024)
     }
 
     fn duration_ms(&self) -> u32 {
@@ -178,7 +205,14 @@ impl<'a> Input<'a> {
         let frames = ["length", "num_frames", "video_length"].iter().find_map(|field| self.number(field));
         let fps = self.number("fps").unwrap_or(24).clamp(1, 120);
         let counted = frames.map(|frames| frames.saturating_mul(1_000) / fps);
-        let default = if self.is(&["veo3", "veo-3"]) { 8_000 } else { 5_000 };
+        let default = match self.model {
+            _ if self.is(&["veo3", "veo-3"]) => 8_000,
+            _ if self.is(&["hailuo"]) => 6_000,
+            // 97 frames, 129 frames.
+            _ if self.is(&["ltx"]) => 97_000 / 24,
+            _ if self.is(&["hunyuan"]) => 129_000 / 24,
+            _ => 5_000,
+        };
         let duration_ms = asked.or(counted).unwrap_or(default).clamp(1, DURATION_LIMIT_MS);
         u32::try_from(duration_ms).unwrap_or(5_000)
     }

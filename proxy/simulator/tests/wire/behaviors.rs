@@ -135,6 +135,10 @@ async fn a_submission_without_a_key_is_refused_in_the_providers_form() {
         ("replicate", "/models/a/b/predictions"),
         ("fal", "/fal-ai/flux/schnell"),
         ("bfl", "/v1/flux-pro-1.1"),
+        ("openai", "/images/generations"),
+        ("runway", "/text_to_image"),
+        ("byteplus", "/images/generations"),
+        ("alibabacloud", "/services/aigc/multimodal-generation/generation"),
         ("cloudflare", "/accounts/abc/ai/run/@cf/black-forest-labs/flux-1-schnell"),
     ] {
         let url = format!("{}{path}", rig.base(provider));

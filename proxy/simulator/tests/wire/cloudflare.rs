@@ -3,7 +3,7 @@
 use base64::Engine;
 use serde_json::{Value, json};
 
-use crate::rig::Rig;
+use crate::rig::{Rig, form};
 
 async fn failure(rig: &Rig) -> (u16, i64) {
     let answer = rig.submission("cloudflare").send().await.unwrap();
@@ -79,4 +79,29 @@ async fn calls_over_the_limit_find_no_capacity() {
     rig.until("cloudflare", &rig.control("/_sim/submissions"), |list| list[0].is_object()).await;
     assert_eq!(failure(&rig).await, (429, 3040));
     open.abort();
+}
+
+#[tokio::test]
+async fn flux_2_takes_a_form_and_older_models_answer_with_the_image_itself() {
+    let rig = Rig::start().await;
+    let base = format!("{}/accounts/abc/ai/run", rig.base("cloudflare"));
+    let (kind, body) = form(&[("prompt", "a fox"), ("width", "768"), ("height", "1344")], &["input_image_0"]);
+    let url = format!("{base}/@cf/black-forest-labs/flux-2-klein-4b");
+    let request = Rig::authorised("cloudflare", rig.client.post(&url)).header("content-type", kind).body(body);
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(answer["result"]["image"].as_str().unwrap()).unwrap();
+    let decoded = image::load_from_memory(&bytes).unwrap();
+    assert_eq!((decoded.width(), decoded.height()), (768, 1344));
+    let json = Rig::authorised("cloudflare", rig.client.post(&url)).json(&json!({"prompt": "a fox"}));
+    assert_eq!(json.send().await.unwrap().status(), 400);
+
+    for (model, kind) in
+        [("@cf/stabilityai/stable-diffusion-xl-base-1.0", "image/png"), ("@cf/leonardo/phoenix-1.0", "image/jpeg")]
+    {
+        let request = Rig::authorised("cloudflare", rig.client.post(format!("{base}/{model}")));
+        let answer = request.json(&json!({"prompt": "a fox"})).send().await.unwrap();
+        assert_eq!(answer.headers()["content-type"], kind);
+        let bytes = answer.bytes().await.unwrap();
+        assert_eq!(image::guess_format(&bytes).unwrap().to_mime_type(), kind);
+    }
 }

@@ -1,8 +1,10 @@
 //! fal's queue.
 
+use base64::Engine;
 use serde_json::{Value, json};
+use sha2::Digest;
 
-use crate::rig::Rig;
+use crate::rig::{Hook, Rig};
 
 async fn submit(rig: &Rig, endpoint: &str, input: Value) -> Value {
     let url = format!("{}/{endpoint}", rig.base("fal"));
@@ -121,4 +123,75 @@ async fn a_wrong_field_is_reported_with_the_result() {
     let result = rig.get("fal", &url(&ticket, "response_url")).await;
     assert_eq!(result.status(), 422);
     assert_eq!(result.json::<Value>().await.unwrap()["detail"][0]["loc"], json!(["body", "duration"]));
+}
+
+async fn hooked(rig: &Rig, hook: &Hook) -> Value {
+    let url = format!("{}/fal-ai/flux/schnell?fal_webhook={}", rig.base("fal"), hook.url.replace('/', "%2F"));
+    let answer = Rig::authorised("fal", rig.client.post(url)).json(&json!({"prompt": "a fox"})).send().await.unwrap();
+    answer.json().await.unwrap()
+}
+
+/// True when a callback's signature fits one of the published keys.
+async fn is_signed(rig: &Rig, headers: &axum::http::HeaderMap, body: &str) -> bool {
+    let url = format!("{}/.well-known/jwks.json", rig.base("fal"));
+    let keys: Value = rig.client.get(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&keys["keys"][0]["kty"], &keys["keys"][0]["crv"]), (&json!("OKP"), &json!("Ed25519")));
+    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let key = engine.decode(keys["keys"][0]["x"].as_str().unwrap()).unwrap();
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let digest = hex::encode(sha2::Sha256::digest(body.as_bytes()));
+    let [id, user, at] = ["request-id", "user-id", "timestamp"].map(|name| header(&format!("x-fal-webhook-{name}")));
+    let signature = hex::decode(header("x-fal-webhook-signature")).unwrap();
+    let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, key);
+    key.verify(format!("{id}\n{user}\n{at}\n{digest}").as_bytes(), &signature).is_ok()
+}
+
+#[tokio::test]
+async fn a_webhook_is_signed_with_a_published_key() {
+    let rig = Rig::start().await;
+    rig.turn("fal", json!({"run_latency_ms": 1})).await;
+    let mut hook = Hook::open().await;
+    let ticket = hooked(&rig, &hook).await;
+    let (headers, told, body) = hook.next().await;
+    assert!(is_signed(&rig, &headers, &body).await);
+    assert_eq!((&told["status"], &told["request_id"]), (&json!("OK"), &ticket["request_id"]));
+    assert!(told["payload"]["images"][0]["url"].is_string());
+
+    rig.turn("fal", json!({"behavior": "reject_content"})).await;
+    hooked(&rig, &hook).await;
+    let (_, told, _) = hook.next().await;
+    assert_eq!((&told["status"], &told["error"]), (&json!("ERROR"), &json!("Invalid status code: 422")));
+    assert_eq!(told["payload"]["detail"][0]["type"], "content_policy_violation");
+}
+
+#[tokio::test]
+async fn a_badly_signed_webhook_fits_no_key_and_keys_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::start_in(folder.path()).await;
+    rig.turn("fal", json!({"run_latency_ms": 1, "fault": "webhook_bad_signature"})).await;
+    let mut hook = Hook::open().await;
+    hooked(&rig, &hook).await;
+    let (headers, _, body) = hook.next().await;
+    assert!(!is_signed(&rig, &headers, &body).await);
+    rig.turn("fal", json!({"fault": null})).await;
+    hooked(&rig, &hook).await;
+    let (headers, _, body) = hook.next().await;
+    rig.stop().await;
+    let rig = Rig::start_in(folder.path()).await;
+    assert!(is_signed(&rig, &headers, &body).await);
+}
+
+#[tokio::test]
+async fn the_status_stream_tells_every_state_and_ends() {
+    let rig = Rig::start().await;
+    rig.turn("fal", json!({"run_latency_ms": 500})).await;
+    let ticket = submit(&rig, "fal-ai/flux/schnell", json!({"prompt": "a fox"})).await;
+    let events = rig.get("fal", &format!("{}/stream", url(&ticket, "status_url"))).await.text().await.unwrap();
+    let states: Vec<Value> = events
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    let states: Vec<&str> = states.iter().map(|state| state["status"].as_str().unwrap()).collect();
+    assert_eq!(states, ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]);
 }

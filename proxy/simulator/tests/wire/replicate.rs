@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::rig::Rig;
+use crate::rig::{Hook, Rig};
 
 async fn predict(rig: &Rig, model: &str, input: Value) -> Value {
     let url = format!("{}/models/{model}/predictions", rig.base("replicate"));
@@ -105,19 +105,12 @@ async fn prefer_wait_holds_the_answer_until_the_end_or_the_limit() {
 #[tokio::test]
 async fn a_webhook_is_called_with_a_valid_signature() {
     let rig = Rig::start().await;
-    let (sender, mut received) = tokio::sync::mpsc::channel(8);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let hook = format!("http://{}/hook", listener.local_addr().unwrap());
-    let route = axum::routing::post(move |headers: axum::http::HeaderMap, body: String| async move {
-        sender.send((headers, body)).await.unwrap();
-    });
-    tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/hook", route)).await });
-
-    let body = json!({"input": {"prompt": "a fox"}, "webhook": hook, "webhook_events_filter": ["completed"]});
+    let mut hook = Hook::open().await;
+    let body = json!({"input": {"prompt": "a fox"}, "webhook": hook.url, "webhook_events_filter": ["completed"]});
     let answer = rig.submission("replicate").json(&body).send().await.unwrap();
     assert_eq!(answer.status(), 201);
-    let (headers, body) = received.recv().await.unwrap();
-    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["status"], "succeeded");
+    let (headers, told, body) = hook.next().await;
+    assert_eq!(told["status"], "succeeded");
 
     let url = format!("{}/webhooks/default/secret", rig.base("replicate"));
     let secret: Value = rig.get("replicate", &url).await.json().await.unwrap();
@@ -128,6 +121,27 @@ async fn a_webhook_is_called_with_a_valid_signature() {
     mac.update(format!("{}.{}.{body}", header("webhook-id"), header("webhook-timestamp")).as_bytes());
     let expected = format!("v1,{}", base64.encode(mac.finalize().into_bytes()));
     assert_eq!(header("webhook-signature"), expected);
+}
+
+#[tokio::test]
+async fn the_filter_chooses_among_start_logs_output_and_completed() {
+    let rig = Rig::start().await;
+    rig.turn("replicate", json!({"run_latency_ms": 600})).await;
+    let mut hook = Hook::open().await;
+    for (filter, expected) in [
+        (json!(["start", "logs", "output", "completed"]), vec!["starts", "logs", "output", "completed"]),
+        (json!(["output"]), vec!["output"]),
+    ] {
+        let body = json!({"input": {"prompt": "a fox"}, "webhook": hook.url, "webhook_events_filter": filter});
+        let prediction: Value = rig.submission("replicate").json(&body).send().await.unwrap().json().await.unwrap();
+        for event in expected {
+            let (_, told, _) = hook.next().await;
+            assert_eq!(told["id"], prediction["id"]);
+            let finished = event == "completed";
+            assert_eq!(told["status"], if finished { "succeeded" } else { "processing" }, "{event}");
+            assert_eq!(told["output"].is_array(), finished || event == "output", "{event}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use proxy_simulator::{Config, Running, serve};
 use reqwest::{Client, RequestBuilder, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// The providers whose formats are written.
-pub const PROVIDERS: [&str; 4] = ["replicate", "fal", "bfl", "cloudflare"];
+pub const PROVIDERS: [&str; 8] =
+    ["replicate", "fal", "bfl", "openai", "runway", "byteplus", "alibabacloud", "cloudflare"];
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -61,15 +62,18 @@ impl Rig {
     /// A good submission of one image, authorised, not yet sent.
     pub fn submission(&self, provider: &str) -> RequestBuilder {
         let (path, body) = match provider {
-            "replicate" => (
-                "/models/black-forest-labs/flux-schnell/predictions",
-                serde_json::json!({"input": {"prompt": "a fox"}}),
-            ),
-            "fal" => ("/fal-ai/flux/schnell", serde_json::json!({"prompt": "a fox"})),
-            "bfl" => ("/v1/flux-pro-1.1", serde_json::json!({"prompt": "a fox"})),
-            "cloudflare" => {
-                ("/accounts/abc/ai/run/@cf/black-forest-labs/flux-1-schnell", serde_json::json!({"prompt": "a fox"}))
+            "replicate" => {
+                ("/models/black-forest-labs/flux-schnell/predictions", json!({"input": {"prompt": "a fox"}}))
             }
+            "fal" => ("/fal-ai/flux/schnell", json!({"prompt": "a fox"})),
+            "bfl" => ("/v1/flux-pro-1.1", json!({"prompt": "a fox"})),
+            "cloudflare" => ("/accounts/abc/ai/run/@cf/black-forest-labs/flux-1-schnell", json!({"prompt": "a fox"})),
+            "openai" => ("/images/generations", json!({"model": "gpt-image-1", "prompt": "a fox"})),
+            "runway" => ("/text_to_image", json!({"model": "gen4_image", "promptText": "a fox", "ratio": "1280:720"})),
+            "byteplus" => {
+                ("/images/generations", json!({"model": "seedream-4-0-250828", "prompt": "a fox", "size": "1K"}))
+            }
+            "alibabacloud" => ("/services/aigc/multimodal-generation/generation", qwen()),
             other => panic!("{other} has no formats"),
         };
         Self::authorised(provider, self.client.post(format!("{}{path}", self.base(provider)))).json(&body)
@@ -79,12 +83,21 @@ impl Rig {
         match provider {
             "fal" => request.header("authorization", "Key id:SECRETKEY"),
             "bfl" => request.header("x-key", "SECRETKEY"),
+            "runway" => request.header("authorization", "Bearer SECRETKEY").header("x-runway-version", "2024-11-06"),
+            "alibabacloud" => request.header("authorization", "Bearer SECRETKEY").header("x-dashscope-async", "enable"),
             _ => request.header("authorization", "Bearer SECRETKEY"),
         }
     }
 
     pub async fn get(&self, provider: &str, url: &str) -> Response {
         Self::authorised(provider, self.client.get(url)).send().await.unwrap()
+    }
+
+    /// Sends a body to a path and reads status and answer.
+    pub async fn post(&self, provider: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.client.post(format!("{}{path}", self.base(provider))).json(body);
+        let answer = Self::authorised(provider, request).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     /// Asks a URL until its JSON answer satisfies the condition.
@@ -137,4 +150,62 @@ impl Drop for Rig {
 
 pub fn config(folder: &Path) -> Config {
     Config { listen: "127.0.0.1:0".parse().unwrap(), folder: folder.to_owned(), realistic: false }
+}
+
+/// A good synchronous image call of alibabacloud.
+fn qwen() -> Value {
+    json!({
+        "model": "qwen-image",
+        "input": {"messages": [{"role": "user", "content": [{"text": "a fox"}]}]},
+        "parameters": {"size": "1328*1328", "n": 1},
+    })
+}
+
+/// A `multipart/form-data` body with its content type: fields, then files that are small PNGs.
+pub fn form(fields: &[(&str, &str)], files: &[&str]) -> (String, Vec<u8>) {
+    let mut png = Vec::new();
+    let picture = image::RgbImage::new(64, 64);
+    picture.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let part = format!("--sea\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend_from_slice(part.as_bytes());
+    }
+    for name in files {
+        let head = format!("--sea\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"a.png\"\r\n");
+        body.extend_from_slice(format!("{head}Content-Type: image/png\r\n\r\n").as_bytes());
+        body.extend_from_slice(&png);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--sea--\r\n");
+    ("multipart/form-data; boundary=sea".to_owned(), body)
+}
+
+/// Callbacks as they arrive, headers and body.
+pub struct Hook {
+    pub url: String,
+    received: tokio::sync::mpsc::Receiver<(axum::http::HeaderMap, String)>,
+}
+
+impl Hook {
+    pub async fn open() -> Self {
+        let (sender, received) = tokio::sync::mpsc::channel(64);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let route = axum::routing::post(move |headers: axum::http::HeaderMap, body: String| async move {
+            sender.send((headers, body)).await.unwrap();
+        });
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/hook", route)).await });
+        Self { url, received }
+    }
+
+    pub async fn next(&mut self) -> (axum::http::HeaderMap, Value, String) {
+        let (headers, body) = tokio::time::timeout(PATIENCE, self.received.recv()).await.unwrap().unwrap();
+        (headers, serde_json::from_str(&body).unwrap(), body)
+    }
+
+    /// What has arrived by now.
+    pub fn waiting(&self) -> usize {
+        self.received.len()
+    }
 }

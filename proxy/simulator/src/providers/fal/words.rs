@@ -25,6 +25,12 @@ pub fn submitted(desk: &Desk, job: &Job) -> Response {
 
 /// The status of a request: 202 until it is completed, which failed ones are too.
 pub fn status(desk: &Desk, job: &Job, with_logs: bool) -> Response {
+    let (status, body) = state(desk, job, with_logs);
+    answer(status, &body)
+}
+
+/// The status and its body as they stand.
+pub fn state(desk: &Desk, job: &Job, with_logs: bool) -> (u16, Value) {
     let now_ms = now_ms();
     let logs = || {
         let line = json!({ "message": format!("Using seed: {}", job.seed), "level": "INFO", "source": "USER",
@@ -35,12 +41,12 @@ pub fn status(desk: &Desk, job: &Job, with_logs: bool) -> Response {
         Stage::Queued => {
             let mut body = located(desk, job, "IN_QUEUE");
             body["queue_position"] = desk.world.jobs.waiting_before(job, now_ms).into();
-            answer(202, &body)
+            (202, body)
         }
         Stage::Running | Stage::Ended(Outcome::Never) => {
             let mut body = located(desk, job, "IN_PROGRESS");
             body["logs"] = logs();
-            answer(202, &body)
+            (202, body)
         }
         Stage::Ended(_) | Stage::Cancelled | Stage::Expired { .. } => {
             let mut body = located(desk, job, "COMPLETED");
@@ -50,7 +56,7 @@ pub fn status(desk: &Desk, job: &Job, with_logs: bool) -> Response {
                 body["error"] = failure.text.into();
                 body["error_type"] = failure.kind.into();
             }
-            answer(200, &body)
+            (200, body)
         }
     }
 }
@@ -75,6 +81,24 @@ impl Failure {
         };
         Some(Self { status, text, kind })
     }
+
+    fn body(&self, job: &Job) -> Value {
+        match job.outcome {
+            _ if self.status == 499 => json!({ "detail": self.text, "error_type": self.kind }),
+            Outcome::RejectInput => json!({ "detail": details(&job.problems, &job.input) }),
+            Outcome::RejectContent => {
+                let message =
+                    "The content could not be processed because it contained material flagged by a content checker.";
+                let problem = Problem {
+                    field: "prompt".to_owned(),
+                    message: message.to_owned(),
+                    kind: "content_policy_violation".to_owned(),
+                };
+                json!({ "detail": details(&[problem], &job.input) })
+            }
+            _ => json!({ "detail": self.text, "error_type": self.kind }),
+        }
+    }
 }
 
 /// The result of a request: the model's output, or its error with its status.
@@ -84,24 +108,27 @@ pub fn result(desk: &Desk, job: &Job) -> Response {
         return answer(400, &json!({ "detail": "Request is still in progress" }));
     }
     let Some(failure) = Failure::of(job, now_ms) else { return answer(200, &output(desk, job)) };
-    let body = match job.outcome {
-        _ if failure.status == 499 => json!({ "detail": failure.text, "error_type": failure.kind }),
-        Outcome::RejectInput => json!({ "detail": details(&job.problems, &job.input) }),
-        Outcome::RejectContent => {
-            let message =
-                "The content could not be processed because it contained material flagged by a content checker.";
-            let problem = Problem {
-                field: "prompt".to_owned(),
-                message: message.to_owned(),
-                kind: "content_policy_violation".to_owned(),
-            };
-            json!({ "detail": details(&[problem], &job.input) })
-        }
-        _ => json!({ "detail": failure.text, "error_type": failure.kind }),
-    };
+    let body = failure.body(job);
     let retryable = if failure.status == 500 { "true" } else { "false" };
     let headers = [("x-fal-error-type", failure.kind), ("x-fal-retryable", retryable)];
     (headers, answer(failure.status, &body)).into_response()
+}
+
+/// The body of a callback about an ended request.
+pub fn report(desk: &Desk, job: &Job) -> Value {
+    let mut body = json!({ "request_id": job.id, "gateway_request_id": job.id });
+    match Failure::of(job, now_ms()) {
+        None => {
+            body["status"] = "OK".into();
+            body["payload"] = output(desk, job);
+        }
+        Some(failure) => {
+            body["status"] = "ERROR".into();
+            body["error"] = format!("Invalid status code: {}", failure.status).into();
+            body["payload"] = failure.body(job);
+        }
+    }
+    body
 }
 
 fn details(problems: &[Problem], input: &Value) -> Vec<Value> {

@@ -1,15 +1,23 @@
 //! What replicate's models take and give (`providers.md` §1.7). A model without a table here takes any input with a
 //! prompt; new models need no change of the simulator to be tried.
 
+mod images;
+mod videos;
+
 use crate::providers::check::{Field, PROMPT, Rule, SEED};
 
 /// Models whose output is a list of URLs; the others give one.
 const LISTS: [&str; 6] = ["flux-schnell", "flux-dev", "seedream", "qwen-image", "gpt-image", "ltx-video"];
 /// Models that can do without a prompt.
-const PROMPTLESS: [&str; 2] = ["hunyuan-video", "upscale"];
+const PROMPTLESS: [&str; 1] = ["upscale"];
 
-const RATIOS: Rule = Rule::OneOf(&["1:1", "16:9", "21:9", "3:2", "2:3", "4:5", "5:4", "3:4", "4:3", "9:16", "9:21"]);
+const EVERY: &[Field] = &[PROMPT, SEED];
 const FORMATS: Rule = Rule::OneOf(&["webp", "jpg", "png"]);
+const TWO_FORMATS: Rule = Rule::OneOf(&["jpg", "png"]);
+const QUALITY: Field = Field("output_quality", Rule::Whole(0, 100));
+const NEGATIVE: Field = Field("negative_prompt", Rule::Any);
+const WIDE: Field = Field("aspect_ratio", Rule::OneOf(&["16:9", "9:16"]));
+const FIVE_OR_TEN: Field = Field("duration", Rule::WholeOneOf(&[5, 10]));
 
 /// True when the model's output is a list.
 pub fn is_list(model: &str) -> bool {
@@ -26,89 +34,17 @@ pub fn of_version(version: &str) -> String {
     known.to_owned()
 }
 
-/// Fields and required fields of a model.
-pub fn schema(model: &str) -> (Vec<Field>, Vec<&'static str>) {
-    let mut fields = match model {
-        "black-forest-labs/flux-schnell" => flux_schnell(),
-        "black-forest-labs/flux-1.1-pro" => flux_pro(),
-        "bytedance/seedream-4" => seedream(),
-        "google/nano-banana" => nano_banana(),
-        "google/veo-2" => veo(),
-        "kwaivgi/kling-v1.5-pro" | "kwaivgi/kling-v1.6-pro" => kling(),
-        _ => Vec::new(),
-    };
-    fields.extend([PROMPT, SEED]);
-    let promptless = PROMPTLESS.iter().any(|part| model.contains(part));
-    (fields, if promptless { Vec::new() } else { vec!["prompt"] })
-}
-
-fn flux_schnell() -> Vec<Field> {
-    vec![
-        Field("aspect_ratio", RATIOS),
-        Field("num_outputs", Rule::Whole(1, 4)),
-        Field("num_inference_steps", Rule::Whole(1, 4)),
-        Field("output_format", FORMATS),
-        Field("output_quality", Rule::Whole(0, 100)),
-        Field("megapixels", Rule::OneOf(&["1", "0.25"])),
-        Field("go_fast", Rule::Flag),
-        Field("disable_safety_checker", Rule::Flag),
-    ]
-}
-
-fn flux_pro() -> Vec<Field> {
-    let ratios = Rule::OneOf(&["custom", "1:1", "16:9", "3:2", "2:3", "4:5", "5:4", "9:16", "3:4", "4:3"]);
-    vec![
-        Field("aspect_ratio", ratios),
-        Field("image_prompt", Rule::Link),
-        Field("width", Rule::Step(256, 1_440, 32)),
-        Field("height", Rule::Step(256, 1_440, 32)),
-        Field("safety_tolerance", Rule::Whole(1, 6)),
-        Field("prompt_upsampling", Rule::Flag),
-        Field("output_format", FORMATS),
-        Field("output_quality", Rule::Whole(0, 100)),
-    ]
-}
-
-fn seedream() -> Vec<Field> {
-    let ratios = Rule::OneOf(&["match_input_image", "1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3", "21:9"]);
-    vec![
-        Field("aspect_ratio", ratios),
-        Field("image_input", Rule::Links(10)),
-        Field("size", Rule::OneOf(&["1K", "2K", "4K", "custom"])),
-        Field("width", Rule::Whole(1_024, 4_096)),
-        Field("height", Rule::Whole(1_024, 4_096)),
-        Field("sequential_image_generation", Rule::OneOf(&["disabled", "auto"])),
-        Field("max_images", Rule::Whole(1, 15)),
-        Field("enhance_prompt", Rule::Flag),
-    ]
-}
-
-fn nano_banana() -> Vec<Field> {
-    let ratios =
-        Rule::OneOf(&["match_input_image", "1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]);
-    vec![
-        Field("aspect_ratio", ratios),
-        Field("image_input", Rule::Links(14)),
-        Field("output_format", Rule::OneOf(&["jpg", "png"])),
-    ]
-}
-
-fn veo() -> Vec<Field> {
-    vec![
-        Field("aspect_ratio", Rule::OneOf(&["16:9", "9:16"])),
-        Field("duration", Rule::WholeOneOf(&[5, 6, 7, 8])),
-        Field("image", Rule::Link),
-    ]
-}
-
-fn kling() -> Vec<Field> {
-    vec![
-        Field("aspect_ratio", Rule::OneOf(&["16:9", "9:16", "1:1"])),
-        Field("duration", Rule::WholeOneOf(&[5, 10])),
-        Field("negative_prompt", Rule::Text(2_500)),
-        Field("cfg_scale", Rule::Number(0.0, 1.0)),
-        Field("start_image", Rule::Link),
-        Field("end_image", Rule::Link),
-        Field("reference_images", Rule::Links(4)),
-    ]
+/// Tables of fields, and required fields, of a model.
+pub fn schema(model: &str) -> (Vec<&'static [Field]>, Vec<&'static str>) {
+    let mut groups = images::fields(model).or_else(|| videos::fields(model)).unwrap_or_default();
+    groups.push(EVERY);
+    let mut required = vec!["prompt"];
+    match model {
+        "runwayml/gen4-turbo" | "wan-video/wan-2.5-i2v" | "wan-video/wan-2.6-i2v" => required.push("image"),
+        "runwayml/gen4-image-turbo" => required.push("reference_images"),
+        "openai/gpt-image-1" => required.push("openai_api_key"),
+        _ if PROMPTLESS.iter().any(|part| model.contains(part)) => required.clear(),
+        _ => {}
+    }
+    (groups, required)
 }
