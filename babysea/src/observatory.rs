@@ -52,6 +52,17 @@ pub struct RankArgs {
 pub enum Policy {
     /// The published formula with nearest-rank p95.
     Documented,
+    /// Expected time to a usable output over the failover chain.
+    Ours,
+}
+
+impl From<Policy> for intelligence::Policy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Documented => Self::Documented,
+            Policy::Ours => Self::Ours,
+        }
+    }
 }
 
 /// Runs one of them; without a command, the scheduled job.
@@ -73,11 +84,11 @@ fn once(places: &Places) -> Outcome {
 }
 
 fn rank(args: &RankArgs) -> Outcome {
-    let RankArgs { attempts, region, policy: Policy::Documented, window_hours, now } = args;
+    let RankArgs { attempts, region, policy, window_hours, now } = args;
     if !attempts.is_file() {
         return Err(Failure::Usage(format!("there is no file {}", attempts.display())));
     }
-    let ranked = intelligence::rank_file(attempts, region, *window_hours, *now)?;
+    let ranked = intelligence::rank_file((*policy).into(), attempts, region, *window_hours, *now)?;
     let lines: Vec<String> = ranked
         .iter()
         .map(|model| {

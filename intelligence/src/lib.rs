@@ -7,7 +7,8 @@
 //! | [`source`] | the one view query, incremental, with a bounded memory |
 //! | [`csv`] | the same facts from a file |
 //! | [`frame`] | names and types of the columns, the window they are read in |
-//! | [`rank`] | the documented policy, a pure function of a frame |
+//! | [`policy`] | how providers are scored: the documented formula and ours, pure functions of a frame |
+//! | [`health`] | who does badly right now |
 //! | [`publish`], [`lease`] | hints out: Redis or one file, one job at a time |
 //! | [`run`] | passes in a circle, or one of them |
 //! | [`metrics`], [`operator`] | what an operator sees |
@@ -19,14 +20,15 @@ mod apart;
 pub mod config;
 pub mod csv;
 pub mod frame;
+pub mod health;
 pub mod lease;
 pub mod metrics;
 pub mod operator;
+pub mod policy;
 pub mod publish;
-pub mod rank;
 pub mod run;
 pub mod source;
 
 pub use config::Config;
-pub use rank::RankedModel;
+pub use policy::{Policy, RankedModel};
 pub use run::{rank_file, run_once, serve};

@@ -10,7 +10,7 @@ use ledger_contract::Timestamp;
 use redis::aio::MultiplexedConnection;
 
 use crate::config::Config;
-use crate::rank::RankedModel;
+use crate::policy::RankedModel;
 
 /// How long to wait for a connection, and then for each answer.
 const REDIS_WAIT: Duration = Duration::from_secs(3);

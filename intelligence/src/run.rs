@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use intelligence_hints::region_label;
 use ledger_contract::Timestamp;
-use polars::prelude::PolarsError;
+use polars::prelude::{IntoLazy, PolarsError};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -19,8 +19,10 @@ use crate::frame::{Window, frame};
 use crate::lease::{self, Lease};
 use crate::metrics::Metrics;
 use crate::operator;
+use crate::policy::expected::Settings;
+use crate::policy::{Policy, RankedModel, rank};
 use crate::publish::{PublishError, Publisher};
-use crate::rank::{RankedModel, rank};
+
 use crate::source::{Memory, Source, SourceError};
 
 /// Longest reading of the book; the lease outlives reading, ranking and publishing together.
@@ -104,6 +106,7 @@ pub async fn run_once(config: &Config) -> anyhow::Result<Vec<RankedModel>> {
 
 /// Ranks a file of attempts without publishing anything. `now` defaults to the latest submission in the file.
 pub fn rank_file(
+    policy: Policy,
     path: &Path,
     region: &str,
     window_hours: u32,
@@ -123,7 +126,7 @@ pub fn rank_file(
     let facts = csv::read_file(path)?;
     let Some(now) = now.or_else(|| facts.iter().map(|fact| fact.submitted_at).max()) else { return Ok(Vec::new()) };
     let here = facts.iter().filter(|fact| &*fact.region == label);
-    Ok(rank(frame(here)?, Window { now, hours: window_hours })?)
+    Ok(rank(policy, frame(here)?.lazy(), Window { now, hours: window_hours }, &Settings::default())?)
 }
 
 impl Observatory {
@@ -182,7 +185,8 @@ async fn rank_aside(
     window: Window,
 ) -> Result<(Memory, Result<Vec<RankedModel>, PolarsError>), PassError> {
     let work = move || {
-        let ranked = frame(memory.facts()).and_then(|facts| rank(facts, window));
+        let ranked = frame(memory.facts())
+            .and_then(|facts| rank(Policy::Documented, facts.lazy(), window, &Settings::default()));
         (memory, ranked)
     };
     tokio::task::spawn_blocking(work).await.map_err(|_| PassError::Interrupted)

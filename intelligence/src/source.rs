@@ -135,6 +135,10 @@ impl Memory {
             latency_ms: Some(latency_ms(submitted_at, resolved_at)),
             submitted_at,
             resolved_at: Some(resolved_at),
+            error_code: None,
+            estimated_cost: None,
+            duration_s: None,
+            resolution: None,
         };
         let attempt = (row.try_get::<String, _>("generation_id")?.into_boxed_str(), row.try_get("attempt_order")?);
         self.facts.insert(attempt, fact);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use book::{Book, GOLDEN, assert_golden, ranked};
 use intelligence::frame::{Fact, Window};
 use intelligence::source::Source;
-use intelligence::{RankedModel, rank_file};
+use intelligence::{Policy, RankedModel, rank_file};
 use ledger_contract::{AttemptOutcome, Timestamp};
 
 const HEADER: &str = "model,region,provider,outcome,latency_ms,estimated_cost,submitted_at,resolved_at,error_code\n";
@@ -33,6 +33,10 @@ fn fact(provider: &str, outcome: AttemptOutcome, latency_ms: i32) -> Fact {
         latency_ms: Some(f64::from(latency_ms)),
         submitted_at,
         resolved_at: Some(submitted_at.plus_ms(i64::from(latency_ms))),
+        error_code: None,
+        estimated_cost: None,
+        duration_s: None,
+        resolution: None,
     }
 }
 
@@ -62,7 +66,7 @@ fn the_golden_example_comes_out_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("attempts.csv");
     std::fs::write(&file, golden_csv()).unwrap();
-    let all = rank_file(&file, "us", 24, None).unwrap();
+    let all = rank_file(Policy::Documented, &file, "us", 24, None).unwrap();
     let [model] = &all[..] else { unreachable!("one model: {all:?}") };
     assert_golden(model);
     assert_eq!(model.ranking.computed_at.to_string(), "2026-05-06T00:02:00.000Z");
@@ -74,10 +78,14 @@ fn the_golden_example_comes_out_of_a_file() {
         ["attempts_total", "computed_at", "model", "providers_ranked", "region", "scores", "window_hours"]
     );
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(async { rank_file(&file, "us", 24, None) }).unwrap(), all, "also inside a runtime");
-    assert!(rank_file(&file, "eu", 24, None).unwrap().is_empty());
-    assert!(rank_file(&file, "mars", 24, None).is_err());
-    assert!(rank_file(&file, "us", 0, None).is_err());
+    assert_eq!(
+        runtime.block_on(async { rank_file(Policy::Documented, &file, "us", 24, None) }).unwrap(),
+        all,
+        "also inside a runtime"
+    );
+    assert!(rank_file(Policy::Documented, &file, "eu", 24, None).unwrap().is_empty());
+    assert!(rank_file(Policy::Documented, &file, "mars", 24, None).is_err());
+    assert!(rank_file(Policy::Documented, &file, "us", 0, None).is_err());
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ fn ranked(model: &str, at: Timestamp) -> RankedModel {
         window_hours: 24,
         computed_at: at,
     };
-    RankedModel { model: model.into(), region: "us".into(), ranking }
+    RankedModel { model: model.into(), region: "us".into(), ranking, standings: Vec::new() }
 }
 
 fn read_hints(path: &Path) -> HintsFile {
