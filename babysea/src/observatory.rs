@@ -1,5 +1,7 @@
 //! `babysea intelligence`: the scheduled job, once or until it is stopped, and the same computation over a file.
 
+mod trials;
+
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -25,6 +27,10 @@ pub enum IntelligenceCommand {
     },
     /// Ranks providers from a file of attempts and prints the rankings.
     Rank(RankArgs),
+    /// Writes the attempts that a story of failing, drifting or arriving providers would leave.
+    Simulate(trials::SimulateArgs),
+    /// Replays policies over a file of attempts: a table, and a page with plots.
+    Backtest(trials::BacktestArgs),
 }
 
 /// Which attempts, and how to rank them.
@@ -71,6 +77,8 @@ pub fn run(places: &Places, command: Option<IntelligenceCommand>) -> Outcome {
         None | Some(IntelligenceCommand::Run { once: false }) => roles::intelligence(places),
         Some(IntelligenceCommand::Run { once: true }) => once(places),
         Some(IntelligenceCommand::Rank(args)) => rank(&args),
+        Some(IntelligenceCommand::Simulate(args)) => trials::simulate(&args),
+        Some(IntelligenceCommand::Backtest(args)) => trials::backtest(&args),
     }
 }
 

@@ -197,3 +197,12 @@ fn too_wide(bytes: &[u8]) -> Option<CsvError> {
     }
     None
 }
+
+/// Whether each row is the first attempt of its generation: says the column `attempt_order`, or all are.
+pub fn first_attempts(path: &Path, rows: usize) -> Result<Vec<bool>, CsvError> {
+    let options = CsvReadOptions::default().with_has_header(true).with_infer_schema_length(Some(0));
+    let table = apart(|| options.try_into_reader_with_file_path(Some(path.to_owned()))?.finish());
+    let table = table.map_err(PolarsError::from).flatten()?;
+    let Ok(orders) = table.column("attempt_order") else { return Ok(vec![true; rows]) };
+    Ok(orders.str()?.iter().map(|order| order.is_none_or(|order| order.trim() == "1")).collect())
+}

@@ -11,22 +11,31 @@
 //! | [`health`] | who does badly right now |
 //! | [`publish`], [`lease`] | hints out: Redis or one file, one job at a time |
 //! | [`run`] | passes in a circle, or one of them |
+//! | [`scenario`], [`simulate`] | providers that don't exist, over time, and the attempts they would leave |
+//! | [`replay`], [`backtest`] | policies meet a world, or what was recorded, in simulated time |
+//! | [`draw`], [`histogram`] | draws that repeat; quantiles without a sort |
 //! | [`metrics`], [`operator`] | what an operator sees |
 //!
 //! Simulated attempts count like all others: a stack that simulates everything shows the same circle as a real one, and
 //! a stack with real providers simulates only what its operator names.
 
 mod apart;
+pub mod backtest;
 pub mod config;
 pub mod csv;
+pub mod draw;
 pub mod frame;
 pub mod health;
+pub mod histogram;
 pub mod lease;
 pub mod metrics;
 pub mod operator;
 pub mod policy;
 pub mod publish;
+pub mod replay;
 pub mod run;
+pub mod scenario;
+pub mod simulate;
 pub mod source;
 
 pub use config::Config;
