@@ -6,11 +6,12 @@
 //! | [`documented`] | the published formula (primitives §2.3): the reference, exact |
 //! | [`expected`] | ours: the expected time to a usable output over the failover chain |
 //! | [`evidence`] | what ours has to know of one provider: a few sums that fade, from a frame or one attempt at a time |
-//! | [`sums`] | those sums out of a frame |
+//! | [`sums`], [`summed`] | those sums out of a frame, and out of many files of which few are new |
 
 pub mod documented;
 pub mod evidence;
 pub mod expected;
+pub mod summed;
 pub mod sums;
 
 use std::fmt::{Display, Formatter};
@@ -62,7 +63,8 @@ pub fn rank(policy: Policy, facts: LazyFrame, window: Window, settings: &Setting
     }
 }
 
-fn ranked(group: sums::Group, window: Window, settings: &Settings) -> RankedModel {
+/// The ranking of one model under ours, from the evidence.
+pub fn ranked(group: sums::Group, window: Window, settings: &Settings) -> RankedModel {
     let sums::Group { model, region, providers } = group;
     let standings = standings(&providers, settings);
     let ranking = Ranking {

@@ -84,7 +84,7 @@ fn what_is_no_csv_is_refused_and_never_panics() {
 #[test]
 fn other_files_are_refused_clearly() {
     let told = |path: &str| rank_file(Policy::Documented, path.as_ref(), "us", 24, None).unwrap_err().to_string();
-    assert!(told("attempts.parquet").contains("not supported in this build"));
-    assert!(told("attempts.txt").contains("not a .csv file"));
+    assert!(told("nowhere.parquet").contains("nowhere.parquet"));
+    assert!(told("attempts.txt").contains("neither a .csv nor a .parquet file"));
     assert!(told("/nowhere/attempts.csv").contains("/nowhere/attempts.csv"));
 }

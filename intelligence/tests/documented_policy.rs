@@ -7,11 +7,12 @@ mod book;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use book::{Book, GOLDEN, assert_golden, ranked};
+use book::{Book, GOLDEN, assert_golden, ranked, ranked_in};
 use intelligence::frame::{Fact, Window};
 use intelligence::source::Source;
 use intelligence::{Policy, RankedModel, rank_file};
 use ledger_contract::{AttemptOutcome, Timestamp};
+use polars::prelude::ParquetWriter;
 
 const HEADER: &str = "model,region,provider,outcome,latency_ms,estimated_cost,submitted_at,resolved_at,error_code\n";
 
@@ -88,14 +89,30 @@ fn the_golden_example_comes_out_of_a_file() {
     assert!(rank_file(Policy::Documented, &file, "us", 0, None).is_err());
 }
 
+#[test]
+fn the_golden_example_comes_out_of_a_parquet_file_that_lacks_what_is_optional() {
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, parquet) = (folder.path().join("attempts.csv"), folder.path().join("attempts.parquet"));
+    std::fs::write(&csv, golden_csv()).unwrap();
+    let mut rows = intelligence::facts_of(&csv).unwrap().collect().unwrap();
+    for optional in ["error_code", "estimated_cost", "duration_s", "resolution"] {
+        rows.drop_in_place(optional).unwrap();
+    }
+    ParquetWriter::new(std::fs::File::create(&parquet).unwrap()).finish(&mut rows).unwrap();
+    let all = rank_file(Policy::Documented, &parquet, "us", 24, None).unwrap();
+    assert_golden(&all[0]);
+    assert_eq!(all, rank_file(Policy::Documented, &csv, "us", 24, None).unwrap());
+    assert_eq!(rank_file(Policy::Ours, &parquet, "us", 24, None).unwrap()[0].ranking.attempts_total, 9);
+}
+
 #[tokio::test]
 async fn the_golden_example_comes_out_of_a_book() {
     let mut book = Book::new().await;
     book.golden("lab/model", now().plus_ms(-60_000)).await;
     book.attempt("lab/model", "provider_a", "pending", now().plus_ms(-1_000), None).await;
-    let mut source = Source::new(&book.url(), "us").unwrap();
+    let mut source = Source::new(&book.url(), "us", &book.attempts(), 24).unwrap();
     assert_eq!(source.refresh(window()).await.unwrap(), 9);
-    let all = ranked(source.take().facts(), window());
+    let all = ranked_in(&source.take().unwrap(), window());
     assert_eq!((all[0].model.as_str(), all[0].region.as_str()), ("lab/model", "us"));
     assert_golden(&all[0]);
 }

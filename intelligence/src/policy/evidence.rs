@@ -35,6 +35,26 @@ pub struct Evidence {
     pub open_ms: f64,
 }
 
+impl Evidence {
+    /// The same attempts seen `by_ms` later, or earlier if that is negative. What is in flight has no age here.
+    #[must_use]
+    pub fn faded(mut self, by_ms: i64, settings: &Settings) -> Self {
+        self.recent.scale(factor(by_ms, settings.recent_half_life_s));
+        self.steady.scale(factor(by_ms, settings.steady_half_life_s));
+        self
+    }
+
+    /// Adds other attempts of the same provider, seen at the same moment.
+    pub fn add(&mut self, other: &Self) {
+        let Self { attempts, recent, steady, open, open_ms } = other;
+        self.attempts += attempts;
+        self.recent.merge(recent);
+        self.steady.merge(steady);
+        self.open += open;
+        self.open_ms += open_ms;
+    }
+}
+
 /// What the end of an attempt says of its provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -125,6 +145,15 @@ impl Sums {
         self.cost_usd += weight * ended.cost_usd;
     }
 
+    fn merge(&mut self, other: &Self) {
+        let Self { attempts, used, spent_ms, spent_squared, cost_usd } = other;
+        self.attempts += attempts;
+        self.used += used;
+        self.spent_ms += spent_ms;
+        self.spent_squared += spent_squared;
+        self.cost_usd += cost_usd;
+    }
+
     fn scale(&mut self, factor: f64) {
         let Self { attempts, used, spent_ms, spent_squared, cost_usd } = self;
         for sum in [attempts, used, spent_ms, spent_squared, cost_usd] {
@@ -146,10 +175,14 @@ pub fn size(duration_s: Option<f64>, resolution: Option<&str>) -> f64 {
 pub const SIDES: [(&str, f64); 6] =
     [("360p", 0.5), ("480p", 2.0 / 3.0), ("540p", 0.75), ("720p", 1.0), ("1080p", 1.5), ("4K", 3.0)];
 
-/// How much an attempt of this age counts.
+/// How much an attempt of this age counts; one from the future counts as one from now.
 fn weight(age_ms: i64, half_life_s: f64) -> f64 {
+    factor(age_ms.max(0), half_life_s)
+}
+
+fn factor(by_ms: i64, half_life_s: f64) -> f64 {
     // Exact below 2^53 ms; no attempt is 285,000 years old.
     #[expect(clippy::cast_precision_loss, reason = "ages are far below 2^53 ms")]
-    let age_ms = age_ms.max(0) as f64;
-    0.5_f64.powf(age_ms / (half_life_s * 1000.0))
+    let by_ms = by_ms as f64;
+    0.5_f64.powf(by_ms / (half_life_s * 1000.0))
 }

@@ -35,7 +35,7 @@ impl Default for Settings {
             recent_half_life_s: 120.0,
             steady_half_life_s: 21_600.0,
             model_prior: 4.0,
-            steady_prior: 10.0,
+            steady_prior: 20.0,
             min_attempts_to_lead: 5,
             handover_ms: 100.0,
             ms_per_usd: 1_000.0,
