@@ -1,5 +1,6 @@
 //! `babysea intelligence`: the scheduled job, once or until it is stopped, and the same computation over a file.
 
+mod reasons;
 mod trials;
 
 use std::path::PathBuf;
@@ -27,6 +28,12 @@ pub enum IntelligenceCommand {
     },
     /// Ranks providers from a file of attempts and prints the rankings.
     Rank(RankArgs),
+    /// Says why a model's providers stand as they do.
+    Explain {
+        /// Public model id.
+        #[arg(long)]
+        model: String,
+    },
     /// Writes the attempts that a story of failing, drifting or arriving providers would leave.
     Simulate(trials::SimulateArgs),
     /// Replays policies over a file of attempts: a table, and a page with plots.
@@ -77,6 +84,7 @@ pub fn run(places: &Places, command: Option<IntelligenceCommand>) -> Outcome {
         None | Some(IntelligenceCommand::Run { once: false }) => roles::intelligence(places),
         Some(IntelligenceCommand::Run { once: true }) => once(places),
         Some(IntelligenceCommand::Rank(args)) => rank(&args),
+        Some(IntelligenceCommand::Explain { model }) => reasons::explain(places, &model),
         Some(IntelligenceCommand::Simulate(args)) => trials::simulate(&args),
         Some(IntelligenceCommand::Backtest(args)) => trials::backtest(&args),
     }

@@ -52,6 +52,7 @@ pub async fn serve(
 }
 
 async fn circle(mut observatory: Observatory, config: &Config, metrics: &Metrics, shutdown: &CancellationToken) {
+    let mut healthy = true;
     let (mut rankings, mut healths) = (every(config.interval_s), every(config.health_interval_s));
     loop {
         tokio::select! {
@@ -64,7 +65,7 @@ async fn circle(mut observatory: Observatory, config: &Config, metrics: &Metrics
                 // Waiting for a turn ends with shutdown; the pass itself is short and ends by itself.
                 ranking(&mut observatory, metrics, shutdown).await;
             }
-            _ = healths.tick() => watch(&mut observatory, metrics).await,
+            _ = healths.tick() => healthy = watch(&mut observatory, metrics, healthy).await,
         }
     }
 }
@@ -95,15 +96,21 @@ async fn ranking(observatory: &mut Observatory, metrics: &Metrics, shutdown: &Ca
     }
 }
 
-async fn watch(observatory: &mut Observatory, metrics: &Metrics) {
+/// A look at health whose failure is a metric, and a line in the log when it is the first in a row: it comes every few
+/// seconds. Says whether it went well.
+async fn watch(observatory: &mut Observatory, metrics: &Metrics, healthy: bool) -> bool {
     match observatory.watch().await {
         Ok(health) => metrics.watched(unix_seconds(health.computed_at), health.degraded.len()),
         Err(error) if error.is_held() => tracing::debug!("another job publishes health"),
         Err(error) => {
             metrics.failed("health");
-            tracing::warn!(%error, step = error.step(), "no health snapshot this time");
+            if healthy {
+                tracing::warn!(%error, step = error.step(), "no health snapshots until this ends");
+            }
+            return false;
         }
     }
+    true
 }
 
 /// One ranking and one look at health: waits for its turn, publishes, says what it published.
