@@ -4,10 +4,12 @@
 //! | room | scores |
 //! |---|---|
 //! | [`documented`] | the published formula (primitives §2.3): the reference, exact |
+//! | [`counted`] | that formula over files too many to sort: histograms, kept per file |
 //! | [`expected`] | ours: the expected time to a usable output over the failover chain |
 //! | [`evidence`] | what ours has to know of one provider: a few sums that fade, from a frame or one attempt at a time |
 //! | [`sums`], [`summed`] | those sums out of a frame, and out of many files of which few are new |
 
+pub mod counted;
 pub mod documented;
 pub mod evidence;
 pub mod expected;

@@ -1,8 +1,8 @@
 //! `make bench-routing`: policies meet eight stories in simulated time, behind the product's own front. Prints the table
 //! of time to output and regret, and the figures of the brown-out; no number of it depends on the machine.
 //!
-//! `BENCH_SEEDS=n` measures n variations per story (20 unless said); `BENCH_TUNING=1` takes other seeds, the only ones
-//! that a setting may be chosen by.
+//! `BENCH_SEEDS=n` measures n variations per story (40 unless said); `BENCH_TUNING=1` takes other seeds, the only ones
+//! that a setting may be chosen by. `BENCH_SCENARIO=name` leaves the other stories out.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::cast_precision_loss, reason = "counts of requests are far below 2^53")]
 
@@ -43,11 +43,13 @@ fn main() {
     }
     let read = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let tuning = read("BENCH_TUNING").is_some_and(|flag| flag > 0);
-    let seeds = read("BENCH_SEEDS").unwrap_or(20);
+    let seeds = read("BENCH_SEEDS").unwrap_or(40);
     let first = if tuning { FIRST_TUNING_SEED } else { FIRST_SEED };
     println!("{seeds} seeds from {first}{}", if tuning { " (tuning)" } else { "" });
+    let only = std::env::var("BENCH_SCENARIO").ok();
     let work: Vec<(Scenario, u64)> = Scenario::ALL
         .into_iter()
+        .filter(|scenario| only.as_ref().is_none_or(|name| scenario.name() == name))
         .flat_map(|scenario| (first..first + seeds).map(move |seed| (scenario, seed)))
         .collect();
     table::print(&all(&work));

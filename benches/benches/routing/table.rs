@@ -14,6 +14,7 @@ pub fn print(runs: &[Run]) {
     let stories: Vec<(Scenario, Vec<&Run>)> = Scenario::ALL
         .into_iter()
         .map(|scenario| (scenario, runs.iter().filter(|run| run.scenario == scenario).collect()))
+        .filter(|(_, runs): &(Scenario, Vec<&Run>)| !runs.is_empty())
         .collect();
     times(&stories);
     regrets(&stories);
