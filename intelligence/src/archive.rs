@@ -13,7 +13,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ledger_contract::Timestamp;
-use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, PolarsResult, col, concat, lit};
+use polars::prelude::{
+    DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, PolarsResult, SortMultipleOptions, col, concat, lit,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::apart::apart;
@@ -75,8 +77,8 @@ impl Archive {
         let hours = archive.hours()?;
         archive.next = hours.values().flatten().map(|part| part.to + 1).max().unwrap_or(1);
         if let Some(read) = archive.read {
-            let files = hours.into_values().flat_map(live).map(|part| part.path).collect();
-            archive.seen = apart(|| table::ended_since(files, read.newest_ms - OVERLAP_MS))
+            let files: Vec<PathBuf> = hours.into_values().flat_map(live).map(|part| part.path).collect();
+            archive.seen = apart(|| table::ended_since(&files, read.newest_ms - OVERLAP_MS))
                 .map_err(|source| at(&archive.folder, source))??;
         }
         Ok(archive)
@@ -142,8 +144,10 @@ impl Archive {
             let kept = live(parts.clone());
             if kept.len() >= COMPACT_AT {
                 let (from, to) = (kept.first().map_or(0, |part| part.from), kept.last().map_or(0, |part| part.to));
-                let files = kept.into_iter().map(|part| part.path).collect();
-                self.write(hour, from, to, || table::scan(files)?.sort(table::ORDER, Default::default()).collect())?;
+                let files: Vec<PathBuf> = kept.into_iter().map(|part| part.path).collect();
+                self.write(hour, from, to, || {
+                    table::scan(&files)?.sort(table::ORDER, SortMultipleOptions::default()).collect()
+                })?;
             }
             let kept: Vec<PathBuf> = live(self.parts(hour)?).into_iter().map(|part| part.path).collect();
             for replaced in self.parts(hour)?.into_iter().filter(|part| !kept.contains(&part.path)) {
@@ -167,7 +171,7 @@ impl Archive {
         if files.is_empty() {
             return Ok(open);
         }
-        let kept = table::scan(files)?.drop(polars::prelude::by_name([ATTEMPT], true, false));
+        let kept = table::scan(&files)?.drop(polars::prelude::by_name([ATTEMPT], true, false));
         let kept = kept.filter(col(SUBMITTED_AT).gt_eq(lit(window.start().0)));
         Ok(concat([kept, open], polars::prelude::UnionArgs::default())?)
     }

@@ -52,12 +52,11 @@ impl Observation {
     /// What it says, if anything: one in flight that isn't slow yet says nothing.
     fn sign(self) -> Option<Sign> {
         match self.class {
-            Some(Class::Neutral) => None,
             Some(Class::Wasted) if self.timed_out => Some(Sign::TimedOut),
             Some(Class::Wasted) => Some(Sign::Failed),
             Some(Class::Used) | None if self.spent_ms > self.slow_after_ms => Some(Sign::Slow),
             Some(Class::Used) => Some(Sign::Good),
-            None => None,
+            Some(Class::Neutral) | None => None,
         }
     }
 }

@@ -15,9 +15,9 @@ const WAIT: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub enum RedisServer {
     /// One server.
-    One(redis::Client),
+    One(Box<redis::Client>),
     /// Nodes of a cluster; the others are learnt from them.
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 /// A connection to it.
@@ -30,13 +30,11 @@ impl RedisServer {
     /// `redis://HOST:PORT`, or several of them with commas between: nodes of a cluster.
     pub fn new(url: &str) -> RedisResult<Self> {
         let nodes: Vec<&str> = url.split(',').map(str::trim).filter(|node| !node.is_empty()).collect();
-        match nodes[..] {
-            [one] => Ok(Self::One(redis::Client::open(one)?)),
-            _ => {
-                let cluster = ClusterClient::builder(nodes).connection_timeout(WAIT).response_timeout(WAIT);
-                Ok(Self::Cluster(cluster.build()?))
-            }
+        if let [one] = nodes[..] {
+            return Ok(Self::One(Box::new(redis::Client::open(one)?)));
         }
+        let cluster = ClusterClient::builder(nodes).connection_timeout(WAIT).response_timeout(WAIT);
+        Ok(Self::Cluster(Box::new(cluster.build()?)))
     }
 
     pub(crate) async fn connect(&self) -> RedisResult<RedisLink> {

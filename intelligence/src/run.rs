@@ -53,7 +53,7 @@ pub async fn serve(
 
 async fn circle(mut observatory: Observatory, config: &Config, metrics: &Metrics, shutdown: &CancellationToken) {
     let mut healthy = true;
-    let (mut rankings, mut healths) = (every(config.interval_s), every(config.health_interval_s));
+    let (mut rankings, mut watches) = (every(config.interval_s), every(config.health_interval_s));
     loop {
         tokio::select! {
             biased;
@@ -65,7 +65,7 @@ async fn circle(mut observatory: Observatory, config: &Config, metrics: &Metrics
                 // Waiting for a turn ends with shutdown; the pass itself is short and ends by itself.
                 ranking(&mut observatory, metrics, shutdown).await;
             }
-            _ = healths.tick() => healthy = watch(&mut observatory, metrics, healthy).await,
+            _ = watches.tick() => healthy = watch(&mut observatory, metrics, healthy).await,
         }
     }
 }

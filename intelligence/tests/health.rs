@@ -41,7 +41,7 @@ fn seen(facts: &[Vec<Fact>]) -> Health {
 #[test]
 fn failures_of_the_last_seconds_outweigh_successes_before_them() {
     let before = run("fal", AttemptOutcome::Used, 100, 20_000, 2_000);
-    assert!(seen(&[before.clone()]).degraded.is_empty());
+    assert!(seen(std::slice::from_ref(&before)).degraded.is_empty());
     let now = run("fal", AttemptOutcome::Failed, 8, 1_000, 100);
     let found = seen(&[before, now]);
     assert_eq!(found.degraded, ["fal"]);
@@ -62,7 +62,7 @@ fn attempts_in_flight_for_too_long_are_seen_before_they_end() {
 fn a_few_good_attempts_end_it() {
     let bad = run("fal", AttemptOutcome::Failed, 50, 30_000, 100);
     let good = run("fal", AttemptOutcome::Used, 7, 5_000, 2_000);
-    assert_eq!(seen(&[bad.clone()]).degraded, ["fal"]);
+    assert_eq!(seen(std::slice::from_ref(&bad)).degraded, ["fal"]);
     assert!(seen(&[bad, good]).degraded.is_empty());
 }
 

@@ -2,6 +2,7 @@
 //! a provider back, never out.
 
 use ledger_contract::Timestamp;
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{HEALTH_TTL_S, HintError, ranking::refuse_unknown_version};
@@ -13,16 +14,13 @@ pub const VERSION: &str = "health.v1";
 const CLOCK_SKEW_MS: i64 = 60_000;
 
 /// Providers to put behind the others, as long as the snapshot is fresh.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    #[serde(rename = "schema_version", serialize_with = "version")]
-    version: (),
     /// Provider ids, as text: a hint may know more of them than we do.
     pub degraded: Vec<String>,
     /// What was seen of each provider with recent attempts. For the eye: the proxy doesn't look at it.
     pub findings: Vec<Finding>,
     /// When this was found.
-    #[serde(serialize_with = "crate::ranking::as_text")]
     pub computed_at: Timestamp,
 }
 
@@ -52,7 +50,7 @@ struct Wire {
 impl Health {
     /// A snapshot taken at `computed_at`.
     pub fn new(degraded: Vec<String>, findings: Vec<Finding>, computed_at: Timestamp) -> Self {
-        Self { version: (), degraded, findings, computed_at }
+        Self { degraded, findings, computed_at }
     }
 
     /// Reads a snapshot; the same strictness as a ranking's.
@@ -79,9 +77,17 @@ impl Health {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-fn version<S: Serializer>((): &(), serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(VERSION)
+/// The version first, and the time as every time of the public API is written.
+impl Serialize for Health {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { degraded, findings, computed_at } = self;
+        let mut fields = serializer.serialize_struct("Health", 4)?;
+        fields.serialize_field("schema_version", VERSION)?;
+        fields.serialize_field("degraded", degraded)?;
+        fields.serialize_field("findings", findings)?;
+        fields.serialize_field("computed_at", &computed_at.to_string())?;
+        fields.end()
+    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub fn write(rows: &mut DataFrame, path: &Path) -> Result<(), ArchiveError> {
 }
 
 /// Files as one frame.
-pub fn scan(files: Vec<PathBuf>) -> PolarsResult<LazyFrame> {
+pub fn scan(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
     let paths = files.iter().map(|path| polars_path(path)).collect::<PolarsResult<Vec<_>>>()?;
     LazyFrame::scan_parquet_files(
         paths.into(),
@@ -65,13 +65,13 @@ pub fn scan(files: Vec<PathBuf>) -> PolarsResult<LazyFrame> {
 
 /// Any Parquet file of attempts, ours or another's, with all columns a policy looks at.
 pub fn read_file(path: &Path) -> PolarsResult<LazyFrame> {
-    let mut facts = scan(vec![path.to_owned()])?;
+    let mut facts = scan(&[path.to_owned()])?;
     let schema = facts.collect_schema()?;
     Ok(with_missing(facts, |name| schema.contains(name)))
 }
 
 /// Attempts that ended at `since_ms` or later, and when.
-pub fn ended_since(files: Vec<PathBuf>, since_ms: i64) -> PolarsResult<HashMap<u64, i64>> {
+pub fn ended_since(files: &[PathBuf], since_ms: i64) -> PolarsResult<HashMap<u64, i64>> {
     if files.is_empty() {
         return Ok(HashMap::new());
     }

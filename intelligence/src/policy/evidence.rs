@@ -71,10 +71,9 @@ pub fn class(outcome: AttemptOutcome, error_code: Option<&str>) -> Option<Class>
     match outcome {
         AttemptOutcome::Pending => None,
         AttemptOutcome::Used => Some(Class::Used),
-        AttemptOutcome::Cancelled => Some(Class::Neutral),
         AttemptOutcome::Discarded => Some(Class::Wasted),
         AttemptOutcome::Failed if error_code.is_none_or(|code| COUNTED_CODES.contains(&code)) => Some(Class::Wasted),
-        AttemptOutcome::Failed => Some(Class::Neutral),
+        AttemptOutcome::Failed | AttemptOutcome::Cancelled => Some(Class::Neutral),
     }
 }
 
