@@ -5,10 +5,10 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint format bench bench-ledger bench-proxy demo crash crash-ledger prove-ledger catalog-table
+.PHONY: help run build test lint format bench bench-ledger bench-proxy demo crash crash-ledger prove-ledger catalog-table bench-routing bench-rank compare-spark
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 run: ## installs what is missing to build, builds, and runs the whole product until Ctrl-C
 	@scripts/install build
@@ -59,3 +59,23 @@ crash-ledger: ## kills the ledger or Postgres under load, over and over: ROUNDS=
 	@scripts/install test
 	@BABYSEA_CRASH_ROUNDS=$${ROUNDS:-200} BABYSEA_CRASH_SEED=$${SEED:-20260527} \
 		$(CARGO) test --workspace --test crash -- --nocapture
+
+# Where PyPI's DuckDB and PySpark are kept, apart from the machine's own Python.
+VENV ?= $(HOME)/.cache/babysea/python
+BENCH = $(CARGO) bench -p benches
+
+bench-routing: ## routing policies in eight stories: SEEDS=40 TUNING=0
+	BENCH_SEEDS=$${SEEDS:-40} BENCH_TUNING=$${TUNING:-0} $(BENCH) --bench routing
+
+bench-rank: $(VENV)/ready ## ranks ten million attempts against DuckDB: ROWS=10000000 ROUNDS=5
+	BENCH_ROWS=$${ROWS:-10000000} BENCH_ROUNDS=$${ROUNDS:-5} BENCH_PYTHON=$(VENV)/bin/python \
+		BENCH_FOLDER=$(CURDIR)/target/tmp/bench-rank $(BENCH) --bench rank
+
+compare-spark: $(VENV)/ready ## the policies as SQL in PySpark and DuckDB, equal to Polars to 1e-9 (needs Java 17)
+	$(CARGO) build --workspace --bin babysea
+	$(VENV)/bin/python intelligence/sql/compare.py "$${CARGO_TARGET_DIR:-target}/debug/babysea" target/tmp/compare-spark
+
+$(VENV)/ready:
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet duckdb==2.0.0 pyspark==4.3.0
+	touch $@

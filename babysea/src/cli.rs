@@ -88,7 +88,9 @@ impl Command {
         match self {
             Self::Up | Self::Proxy | Self::Simulator { .. } => true,
             Self::Ledger { command } => command.is_none(),
-            Self::Intelligence { command } => !matches!(command, Some(observatory::IntelligenceCommand::Rank(_))),
+            Self::Intelligence { command } => {
+                matches!(command, None | Some(observatory::IntelligenceCommand::Run { .. }))
+            }
             Self::Account { .. }
             | Self::Key { .. }
             | Self::Credits { .. }

@@ -1,5 +1,8 @@
 //! `babysea intelligence`: the scheduled job, once or until it is stopped, and the same computation over a file.
 
+mod reasons;
+mod trials;
+
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -25,6 +28,16 @@ pub enum IntelligenceCommand {
     },
     /// Ranks providers from a file of attempts and prints the rankings.
     Rank(RankArgs),
+    /// Says why a model's providers stand as they do.
+    Explain {
+        /// Public model id.
+        #[arg(long)]
+        model: String,
+    },
+    /// Writes the attempts that a story of failing, drifting or arriving providers would leave.
+    Simulate(trials::SimulateArgs),
+    /// Replays policies over a file of attempts: a table, and a page with plots.
+    Backtest(trials::BacktestArgs),
 }
 
 /// Which attempts, and how to rank them.
@@ -52,6 +65,17 @@ pub struct RankArgs {
 pub enum Policy {
     /// The published formula with nearest-rank p95.
     Documented,
+    /// Expected time to a usable output over the failover chain.
+    Ours,
+}
+
+impl From<Policy> for intelligence::Policy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Documented => Self::Documented,
+            Policy::Ours => Self::Ours,
+        }
+    }
 }
 
 /// Runs one of them; without a command, the scheduled job.
@@ -60,6 +84,9 @@ pub fn run(places: &Places, command: Option<IntelligenceCommand>, json: bool) ->
         None | Some(IntelligenceCommand::Run { once: false }) => roles::intelligence(places, json),
         Some(IntelligenceCommand::Run { once: true }) => once(places),
         Some(IntelligenceCommand::Rank(args)) => rank(&args),
+        Some(IntelligenceCommand::Explain { model }) => reasons::explain(places, &model),
+        Some(IntelligenceCommand::Simulate(args)) => trials::simulate(&args),
+        Some(IntelligenceCommand::Backtest(args)) => trials::backtest(&args),
     }
 }
 
@@ -73,11 +100,11 @@ fn once(places: &Places) -> Outcome {
 }
 
 fn rank(args: &RankArgs) -> Outcome {
-    let RankArgs { attempts, region, policy: Policy::Documented, window_hours, now } = args;
+    let RankArgs { attempts, region, policy, window_hours, now } = args;
     if !attempts.is_file() {
         return Err(Failure::Usage(format!("there is no file {}", attempts.display())));
     }
-    let ranked = intelligence::rank_file(attempts, region, *window_hours, *now)?;
+    let ranked = intelligence::rank_file((*policy).into(), attempts, region, *window_hours, *now)?;
     let lines: Vec<String> = ranked
         .iter()
         .map(|model| {

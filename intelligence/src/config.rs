@@ -13,6 +13,8 @@ use figment::providers::{Env, Format, Toml};
 use figment::value::Value;
 use intelligence_hints::region_label;
 
+use crate::policy::Policy;
+
 const DEFAULTS: &str = include_str!("../defaults.toml");
 
 /// Each is also a variable: `BABYSEA_` and the key in capitals, dots as `_`.
@@ -25,6 +27,10 @@ const KEYS: &[&str] = &[
     "ledger.database_url",
     "intelligence.interval_s",
     "intelligence.window_hours",
+    "intelligence.policy",
+    "intelligence.health_interval_s",
+    "intelligence.attempts_folder",
+    "intelligence.retention_days",
 ];
 
 /// The checked settings of one observatory. See `defaults.toml` for what each means.
@@ -42,6 +48,14 @@ pub struct Config {
     pub interval_s: u64,
     /// Length of the window, at least 1.
     pub window_hours: u32,
+    /// How providers are scored.
+    pub policy: Policy,
+    /// Seconds from one health snapshot to the next, at least 1.
+    pub health_interval_s: u64,
+    /// Where attempts are kept as Parquet.
+    pub attempts_folder: PathBuf,
+    /// Days they are kept; the window is kept in any case.
+    pub retention_days: u32,
     /// Where `/metrics`, `/healthz` and `/readyz` are served, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
 }
@@ -84,6 +98,9 @@ impl Config {
         let metrics_listen = layers.read::<Switched>("metrics_listen");
         let interval_s = layers.read::<NonZeroU64>("intelligence.interval_s");
         let window_hours = layers.read::<NonZeroU32>("intelligence.window_hours");
+        let policy = layers.read::<Policy>("intelligence.policy");
+        let health_interval_s = layers.read::<NonZeroU64>("intelligence.health_interval_s");
+        let retention_days = layers.read::<NonZeroU32>("intelligence.retention_days");
         let database = || format!("sqlite://{}", data_dir.join("babysea.db").display());
         Some(Self {
             database_url: layers.read("ledger.database_url").unwrap_or_else(database),
@@ -92,6 +109,10 @@ impl Config {
             region: region?.0.to_owned(),
             interval_s: interval_s?.get(),
             window_hours: window_hours?.get(),
+            policy: policy?,
+            health_interval_s: health_interval_s?.get(),
+            attempts_folder: layers.read("intelligence.attempts_folder").unwrap_or_else(|| data_dir.join("attempts")),
+            retention_days: retention_days?.get(),
             metrics_listen: metrics_listen.and_then(|listen| listen.0),
         })
     }

@@ -1,4 +1,4 @@
-//! Attempt facts from a file: eight named columns, any others ignored. Every cell is checked, and a mistake names its row
+//! Attempt facts from a CSV file: eight named columns, three optional ones, any others ignored. Every cell is checked, and a mistake names its row
 //! and column; nothing is guessed and no row is dropped for being wrong.
 
 use std::collections::HashSet;
@@ -14,9 +14,12 @@ use polars::prelude::{CsvReadOptions, DataFrame, PolarsError, SerReader, StringC
 use crate::apart::apart;
 use crate::frame::{Fact, latency_ms};
 
-/// Columns the file must have; a further `error_code` is usual and not needed.
+/// Columns the file must have.
 const COLUMNS: [&str; 8] =
     ["model", "region", "provider", "outcome", "latency_ms", "estimated_cost", "submitted_at", "resolved_at"];
+
+/// Columns it may have.
+const OPTIONAL: [&str; 3] = ["error_code", "duration_s", "resolution"];
 
 /// Largest file that is read: it is held in memory.
 const MAX_BYTES: u64 = 1 << 31;
@@ -84,8 +87,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Fact>, CsvError> {
     (0..table.height()).map(|row| cells.fact(row, &mut names)).collect()
 }
 
-/// One text column per name of [`COLUMNS`], in that order.
-struct Cells<'a>([&'a StringChunked; 8]);
+/// One text column per name of [`COLUMNS`], and of [`OPTIONAL`] where there is one, in those orders.
+struct Cells<'a>([&'a StringChunked; 8], [Option<&'a StringChunked>; 3]);
 
 impl<'a> Cells<'a> {
     fn of(table: &'a DataFrame) -> Result<Self, CsvError> {
@@ -93,7 +96,9 @@ impl<'a> Cells<'a> {
         for name in COLUMNS {
             columns.push(table.column(name).map_err(|_| CsvError::MissingColumn(name))?.str()?);
         }
-        columns.try_into().map(Self).map_err(|_| CsvError::MissingColumn(COLUMNS[0]))
+        let columns = columns.try_into().map_err(|_| CsvError::MissingColumn(COLUMNS[0]))?;
+        let optional = OPTIONAL.map(|name| table.column(name).ok().and_then(|column| column.str().ok()));
+        Ok(Self(columns, optional))
     }
 
     fn fact(&self, row: usize, names: &mut HashSet<Arc<str>>) -> Result<Fact, CsvError> {
@@ -102,7 +107,12 @@ impl<'a> Cells<'a> {
         let region = at(1).name()?;
         let (submitted_at, resolved_at) = (at(6).needed(time)?, at(7).optional(time)?);
         let derived = resolved_at.map(|resolved| latency_ms(submitted_at, resolved));
-        at(5).optional(cost)?;
+        let extra = |index: usize| {
+            let text = self.1[index].and_then(|column| column.get(row)).unwrap_or("");
+            Cell { row: row + 2, column: OPTIONAL[index], text }
+        };
+        let mut name = |index| Some(extra(index).text).filter(|text| !text.is_empty()).map(|text| shared(names, text));
+        let (error_code, resolution) = (name(0), name(2));
         Ok(Fact {
             model: shared(names, at(0).name()?),
             region: shared(names, region_label(region).unwrap_or(region)),
@@ -111,6 +121,10 @@ impl<'a> Cells<'a> {
             latency_ms: at(4).optional(number)?.or(derived),
             submitted_at,
             resolved_at,
+            error_code,
+            estimated_cost: at(5).optional(cost)?,
+            duration_s: extra(1).optional(number)?,
+            resolution,
         })
     }
 }
@@ -182,4 +196,13 @@ fn too_wide(bytes: &[u8]) -> Option<CsvError> {
         }
     }
     None
+}
+
+/// Whether each row is the first attempt of its generation: says the column `attempt_order`, or all are.
+pub fn first_attempts(path: &Path, rows: usize) -> Result<Vec<bool>, CsvError> {
+    let options = CsvReadOptions::default().with_has_header(true).with_infer_schema_length(Some(0));
+    let table = apart(|| options.try_into_reader_with_file_path(Some(path.to_owned()))?.finish());
+    let table = table.map_err(PolarsError::from).flatten()?;
+    let Ok(orders) = table.column("attempt_order") else { return Ok(vec![true; rows]) };
+    Ok(orders.str()?.iter().map(|order| order.is_none_or(|order| order.trim() == "1")).collect())
 }

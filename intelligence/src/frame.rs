@@ -21,8 +21,16 @@ pub const LATENCY_MS: &str = "latency_ms";
 pub const SUBMITTED_AT: &str = "submitted_at";
 /// Unix milliseconds; null when not resolved.
 pub const RESOLVED_AT: &str = "resolved_at";
+/// Code of the error it failed with; text, null without one.
+pub const ERROR_CODE: &str = "error_code";
+/// US dollars; a float, null when unknown.
+pub const ESTIMATED_COST: &str = "estimated_cost";
+/// Seconds of video asked for; a float, null for an image.
+pub const DURATION_S: &str = "duration_s";
+/// Resolution asked for, as the API spells it; text, null when the model has no choice.
+pub const RESOLUTION: &str = "resolution";
 
-/// One attempt, as far as a ranking looks at it. The documented policy doesn't weigh cost, so a fact carries none.
+/// One attempt, as far as a policy looks at it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
     /// Public model id; may be outside the catalogue.
@@ -39,6 +47,14 @@ pub struct Fact {
     pub submitted_at: Timestamp,
     /// When it ended.
     pub resolved_at: Option<Timestamp>,
+    /// What it failed with.
+    pub error_code: Option<Arc<str>>,
+    /// What it costs if it is billed, in US dollars.
+    pub estimated_cost: Option<f64>,
+    /// Seconds of video asked for.
+    pub duration_s: Option<f64>,
+    /// Resolution asked for.
+    pub resolution: Option<Arc<str>>,
 }
 
 /// The last `hours` before `now`, both ends included.
@@ -73,6 +89,10 @@ pub fn frame<'a>(facts: impl Iterator<Item = &'a Fact> + Clone) -> PolarsResult<
         OUTCOME => facts.clone().map(|fact| fact.outcome.as_str()).collect::<Vec<_>>(),
         LATENCY_MS => facts.clone().map(|fact| fact.latency_ms).collect::<Vec<_>>(),
         SUBMITTED_AT => facts.clone().map(|fact| fact.submitted_at.0).collect::<Vec<_>>(),
-        RESOLVED_AT => facts.map(|fact| fact.resolved_at.map(|moment| moment.0)).collect::<Vec<_>>(),
+        RESOLVED_AT => facts.clone().map(|fact| fact.resolved_at.map(|moment| moment.0)).collect::<Vec<_>>(),
+        ERROR_CODE => facts.clone().map(|fact| fact.error_code.as_deref()).collect::<Vec<_>>(),
+        ESTIMATED_COST => facts.clone().map(|fact| fact.estimated_cost).collect::<Vec<_>>(),
+        DURATION_S => facts.clone().map(|fact| fact.duration_s).collect::<Vec<_>>(),
+        RESOLUTION => facts.map(|fact| fact.resolution.as_deref()).collect::<Vec<_>>(),
     ]
 }

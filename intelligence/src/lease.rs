@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use intelligence_hints::publishing_lease_key;
-use redis::Script;
 use tokio::time::{Instant, sleep};
 
-use crate::publish::{PublishError, Publisher, blocking, connect};
+use crate::publish::{PublishError, Publisher, blocking};
+use crate::redis_link::RedisServer;
 
 /// How long to wait for another job, as the command line promises.
 pub const WAIT: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ pub enum Lease {
     /// A key with our token.
     Redis {
         /// Where.
-        client: Box<redis::Client>,
+        server: RedisServer,
         /// Which key.
         key: String,
         /// Ours, and nobody else's.
@@ -57,10 +57,11 @@ impl Lease {
     pub async fn release(self) {
         match self {
             Self::File(file) => drop(file),
-            Self::Redis { client, key, token } => {
-                let Ok(mut connection) = connect(&client).await else { return };
-                let released: Result<i64, _> =
-                    Script::new(RELEASE).key(key).arg(token).invoke_async(&mut connection).await;
+            Self::Redis { server, key, token } => {
+                let Ok(mut link) = server.connect().await else { return };
+                let mut release = redis::cmd("EVAL");
+                release.arg(RELEASE).arg(1).arg(key).arg(token);
+                let released: Result<i64, _> = link.ask(&release).await;
                 if let Err(error) = released {
                     tracing::debug!(%error, "the publishing lease runs out by itself");
                 }
@@ -71,7 +72,7 @@ impl Lease {
 
 async fn try_acquire(publisher: &Publisher, region: &str) -> Result<Option<Lease>, PublishError> {
     match publisher {
-        Publisher::Redis(client) => try_key(client, publishing_lease_key(region)).await,
+        Publisher::Redis(server) => try_key(server, publishing_lease_key(region)).await,
         Publisher::File(path) => {
             let beside = path.with_extension("lock");
             blocking(move || try_lock(&beside)).await
@@ -79,13 +80,13 @@ async fn try_acquire(publisher: &Publisher, region: &str) -> Result<Option<Lease
     }
 }
 
-async fn try_key(client: &redis::Client, key: String) -> Result<Option<Lease>, PublishError> {
+async fn try_key(server: &RedisServer, key: String) -> Result<Option<Lease>, PublishError> {
     let token = uuid::Uuid::new_v4().to_string();
-    let mut connection = connect(client).await?;
+    let mut link = server.connect().await?;
     let mut set = redis::cmd("SET");
     set.arg(&key).arg(&token).arg("NX").arg("PX").arg(REDIS_LEASE_MS);
-    let answer: Option<String> = set.query_async(&mut connection).await?;
-    Ok(answer.map(|_| Lease::Redis { client: Box::new(client.clone()), key, token }))
+    let answer: Option<String> = link.ask(&set).await?;
+    Ok(answer.map(|_| Lease::Redis { server: server.clone(), key, token }))
 }
 
 /// The lock file stays: removing it would let two jobs lock two files of one name.

@@ -13,6 +13,9 @@ pub struct Metrics {
     models_ranked: IntGauge,
     pass_seconds: Histogram,
     failures: IntCounterVec,
+    last_health: Gauge,
+    degraded: IntGauge,
+    missed: IntCounter,
 }
 
 impl Metrics {
@@ -29,12 +32,24 @@ impl Metrics {
             models_ranked: IntGauge::new("babysea_intelligence_models_ranked", "Models in the last ranking")?,
             pass_seconds: Histogram::with_opts(seconds.buckets(PASS_BUCKETS.to_vec()))?,
             failures: IntCounterVec::new(failures, &["step"])?,
+            last_health: Gauge::new(
+                "babysea_intelligence_last_health_timestamp_seconds",
+                "When a health snapshot was last published, Unix time; 0: never",
+            )?,
+            degraded: IntGauge::new(
+                "babysea_intelligence_degraded_providers",
+                "Providers in the last health snapshot",
+            )?,
+            missed: IntCounter::new("babysea_intelligence_missed_total", "Rankings that began later than planned")?,
         };
         registry.register(Box::new(metrics.last_success.clone()))?;
         registry.register(Box::new(metrics.rows_read.clone()))?;
         registry.register(Box::new(metrics.models_ranked.clone()))?;
         registry.register(Box::new(metrics.pass_seconds.clone()))?;
         registry.register(Box::new(metrics.failures.clone()))?;
+        registry.register(Box::new(metrics.last_health.clone()))?;
+        registry.register(Box::new(metrics.degraded.clone()))?;
+        registry.register(Box::new(metrics.missed.clone()))?;
         Ok(metrics)
     }
 
@@ -46,7 +61,18 @@ impl Metrics {
         self.pass_seconds.observe(seconds);
     }
 
-    /// A pass failed at a step: `lease`, `read`, `rank` or `publish`.
+    /// A health snapshot was published at `now` (Unix seconds) and puts so many providers behind the others.
+    pub fn watched(&self, now: f64, degraded: usize) {
+        self.last_health.set(now);
+        self.degraded.set(i64::try_from(degraded).unwrap_or(i64::MAX));
+    }
+
+    /// A ranking began later than planned, since the one before it took too long.
+    pub fn missed(&self) {
+        self.missed.inc();
+    }
+
+    /// A pass failed at a step: `lease`, `read`, `rank`, `publish` or `health`.
     pub fn failed(&self, step: &str) {
         self.failures.with_label_values(&[step]).inc();
     }

@@ -1,19 +1,16 @@
-//! Hints out: into Redis, all models in one transaction, or into one file that is replaced whole. Touches only the keys of
+//! Hints out: into Redis, all models in one transaction (key by key in a cluster), or into one file that is replaced whole. Touches only the keys of
 //! the models it was given; a model without attempts keeps its last ranking until that expires.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use intelligence_hints::{HintsFile, RANKING_TTL_S, ranking_key};
+use intelligence_hints::{HEALTH_TTL_S, Health, HintsFile, RANKING_TTL_S, health_key, ranking_key};
 use ledger_contract::Timestamp;
-use redis::aio::MultiplexedConnection;
 
 use crate::config::Config;
-use crate::rank::RankedModel;
+use crate::policy::RankedModel;
+use crate::redis_link::RedisServer;
 
-/// How long to wait for a connection, and then for each answer.
-const REDIS_WAIT: Duration = Duration::from_secs(3);
 /// Largest hints file that is read; thousands of models fit in a hundredth of it.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
@@ -48,8 +45,8 @@ pub enum PublishError {
 /// Where hints go.
 #[derive(Clone, Debug)]
 pub enum Publisher {
-    /// A Redis server.
-    Redis(redis::Client),
+    /// A Redis server, or a cluster of them.
+    Redis(RedisServer),
     /// The hints file.
     File(PathBuf),
 }
@@ -58,14 +55,8 @@ impl Publisher {
     /// Redis when there is a URL, else the file. Connects to nothing yet.
     pub fn new(config: &Config) -> Result<Self, PublishError> {
         let Some(url) = &config.redis_url else { return Ok(Self::File(config.hints_file.clone())) };
-        if url.contains(',') {
-            return Err(PublishError::UnknownRedis(
-                "a cluster needs one address per node; use a single server".to_owned(),
-            ));
-        }
-        let client =
-            redis::Client::open(url.as_str()).map_err(|error| PublishError::UnknownRedis(error.to_string()))?;
-        Ok(Self::Redis(client))
+        let server = RedisServer::new(url).map_err(|error| PublishError::UnknownRedis(error.to_string()))?;
+        Ok(Self::Redis(server))
     }
 
     /// Publishes every ranking for [`RANKING_TTL_S`] seconds.
@@ -74,40 +65,53 @@ impl Publisher {
             .iter()
             .map(|model| Ok((ranking_key(&model.region, &model.model), model.ranking.to_json()?)))
             .collect::<Result<Vec<_>, serde_json::Error>>()?;
+        self.set(hints, RANKING_TTL_S, now).await
+    }
+
+    /// Publishes a region's health snapshot for [`HEALTH_TTL_S`] seconds.
+    pub async fn publish_health(&self, region: &str, health: &Health, now: Timestamp) -> Result<(), PublishError> {
+        self.set(vec![(health_key(region), health.to_json()?)], HEALTH_TTL_S, now).await
+    }
+
+    /// What is published under a key and hasn't expired.
+    pub async fn read(&self, key: &str, now: Timestamp) -> Result<Option<String>, PublishError> {
         match self {
-            Self::Redis(client) => to_redis(client, &hints).await,
+            Self::Redis(server) => Ok(server.connect().await?.ask(redis::cmd("GET").arg(key)).await?),
+            Self::File(path) => {
+                let (path, key) = (path.clone(), key.to_owned());
+                blocking(move || Ok(read_file(&path)?.get(&key, now).map(str::to_owned))).await
+            }
+        }
+    }
+
+    async fn set(&self, hints: Vec<(String, String)>, ttl_s: i64, now: Timestamp) -> Result<(), PublishError> {
+        match self {
+            Self::Redis(server) => to_redis(server, &hints, ttl_s).await,
             Self::File(path) => {
                 let path = path.clone();
-                blocking(move || to_file(&path, hints, now)).await
+                blocking(move || to_file(&path, hints, ttl_s, now)).await
             }
         }
     }
 }
 
-/// A connection with bounded waits.
-pub(crate) async fn connect(client: &redis::Client) -> Result<MultiplexedConnection, PublishError> {
-    let config = redis::AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(REDIS_WAIT))
-        .set_response_timeout(Some(REDIS_WAIT));
-    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
-}
-
-async fn to_redis(client: &redis::Client, hints: &[(String, String)]) -> Result<(), PublishError> {
+async fn to_redis(server: &RedisServer, hints: &[(String, String)], ttl_s: i64) -> Result<(), PublishError> {
     if hints.is_empty() {
         return Ok(());
     }
-    let mut all = redis::pipe();
-    all.atomic();
-    for (key, value) in hints {
-        all.cmd("SET").arg(key).arg(value).arg("EX").arg(RANKING_TTL_S).ignore();
-    }
-    Ok(all.query_async::<()>(&mut connect(client).await?).await?)
+    let set = |(key, value): &(String, String)| {
+        let mut set = redis::cmd("SET");
+        set.arg(key).arg(value).arg("EX").arg(ttl_s);
+        set
+    };
+    let all: Vec<redis::Cmd> = hints.iter().map(set).collect();
+    Ok(server.connect().await?.do_all(&all).await?)
 }
 
-fn to_file(path: &Path, hints: Vec<(String, String)>, now: Timestamp) -> Result<(), PublishError> {
+fn to_file(path: &Path, hints: Vec<(String, String)>, ttl_s: i64, now: Timestamp) -> Result<(), PublishError> {
     let mut file = read_file(path)?;
     for (key, value) in hints {
-        file.set(key, value, now, RANKING_TTL_S);
+        file.set(key, value, now, ttl_s);
     }
     file.prune(now);
     let text = file.to_json()?;

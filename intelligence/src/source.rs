@@ -1,213 +1,124 @@
-//! The one view query. Reads resolved attempts from `attempt_facts` as they come, and remembers those of the window; it
-//! never writes, and it opens the book anew for every reading, so that it holds no lock and follows a replaced file.
+//! Attempts as they come: from the book, incrementally, into the archive. After the first reading only what ended since
+//! the last one is read, and a little before it, since a resolution becomes visible later than it happened.
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
-use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+mod book;
 
-use futures::{Stream, TryStreamExt};
-use ledger_contract::{AttemptOutcome, Timestamp};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use std::path::{Path, PathBuf};
 
-use crate::frame::{Fact, Window, latency_ms};
+use ledger_contract::Timestamp;
 
-/// How far before the newest resolution we have seen we read again: a resolution becomes visible when its transaction
-/// commits, which is after the moment it carries.
-const OVERLAP_MS: i64 = 300_000;
-/// Most attempts remembered; about 200 bytes each. Beyond it the oldest are forgotten and the window is shorter than asked.
-const MAX_FACTS: usize = 1_000_000;
-/// The same, as databases count.
-const MAX_ROWS: i64 = 1_000_000;
-/// How long to wait for a writer that holds the whole file (a checkpoint, a migration).
-const BUSY: Duration = Duration::from_secs(5);
+pub use book::Book;
+use book::Place;
 
-const FACTS: &str = "SELECT generation_id, attempt_order, model, provider, outcome, submitted_at, resolved_at \
-     FROM attempt_facts WHERE resolved_at >= ?1 AND submitted_at >= ?2 ORDER BY resolved_at DESC LIMIT ?3";
-/// The same where times are of their own type.
-const FACTS_IN_POSTGRES: &str = "SELECT generation_id::text, attempt_order, model, provider, outcome, \
-     floor(extract(epoch FROM submitted_at) * 1000)::bigint, floor(extract(epoch FROM resolved_at) * 1000)::bigint \
-     FROM attempt_facts WHERE resolved_at >= to_timestamp($1::bigint / 1000.0) \
-     AND submitted_at >= to_timestamp($2::bigint / 1000.0) ORDER BY resolved_at DESC LIMIT $3";
+use crate::archive::{Archive, ArchiveError, Kept, OVERLAP_MS, Read};
+use crate::frame::{Fact, Window};
 
-/// One row of either.
-type Columns = (String, i64, String, String, String, i64, i64);
+/// Most batches of one reading: what doesn't fit is read by the next.
+const MAX_BATCHES: usize = 1_000;
 
-/// Why facts can't be read.
+/// Why attempts can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Not a URL of a database we can read.
-    #[error("`{0}`: not the address of a book; use sqlite://PATH or postgres://USER@HOST/DATABASE")]
+    #[error("`{0}`: not supported in this build; use sqlite://PATH")]
     UnknownDatabase(String),
     /// Missing, locked, broken, or not a book.
     #[error("the book can't be read: {0}")]
     Unavailable(#[from] sqlx::Error),
+    /// Our own copy.
+    #[error("the archive: {0}")]
+    Archive(#[from] ArchiveError),
+    /// The task that wrote it is gone.
+    #[error("the archive was interrupted")]
+    Interrupted,
 }
 
-/// Where facts come from, and what is remembered of them.
+/// Where attempts come from and where they are kept.
 #[derive(Debug)]
 pub struct Source {
     book: Book,
-    region: Arc<str>,
-    memory: Memory,
-}
-
-/// How the book is opened.
-#[derive(Debug)]
-enum Book {
-    Sqlite(PathBuf),
-    Postgres(Box<PgConnectOptions>),
-}
-
-/// Facts of the window by attempt. Lost memory is read again.
-#[derive(Debug, Default)]
-pub struct Memory {
-    facts: HashMap<(Box<str>, i64), Fact>,
-    names: HashSet<Arc<str>>,
-    newest: Option<Timestamp>,
-    covers_from: Option<Timestamp>,
+    region: String,
+    root: PathBuf,
+    retention_hours: u32,
+    archive: Option<Archive>,
 }
 
 impl Source {
-    /// A source that reads `sqlite://PATH` or `postgres://…` and labels its facts with a region. Opens nothing yet.
-    pub fn new(database_url: &str, region: &str) -> Result<Self, SourceError> {
-        let book = Book::at(database_url);
-        let book = book.ok_or_else(|| SourceError::UnknownDatabase(without_password(database_url)))?;
-        Ok(Self { book, region: region.into(), memory: Memory::default() })
+    /// Reads `sqlite://PATH`, labels its attempts with a region and keeps them under `root`, for `retention_hours` at
+    /// least. Opens nothing yet.
+    pub fn new(database_url: &str, region: &str, root: &Path, retention_hours: u32) -> Result<Self, SourceError> {
+        let (region, root) = (region.to_owned(), root.to_owned());
+        Ok(Self { book: Book::new(database_url)?, region, root, retention_hours, archive: None })
     }
 
-    /// Reads what is new since the last time, forgets what has left the window; says how many rows were read.
+    /// Reads what is new since the last time into the archive; says how many attempts were new.
     pub async fn refresh(&mut self, window: Window) -> Result<u64, SourceError> {
-        let start = window.start();
-        let read_from = self.memory.read_from(window);
-        // Newest rows come first: a reading that breaks off has covered nothing.
-        self.memory.covers_from = None;
-        let rows = match &self.book {
-            Book::Sqlite(path) => {
-                let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
-                let mut book = options.disable_statement_logging().connect().await?;
-                let facts = sqlx::query_as(FACTS).bind(read_from.0).bind(start.0).bind(MAX_ROWS).fetch(&mut book);
-                let rows = self.memory.keep_all(facts, &self.region).await;
-                // A reader's goodbye can't lose anything.
-                let _ = book.close().await;
-                rows
+        let oldest = Window { hours: self.retention_hours.max(window.hours), ..window }.start();
+        let mut archive = self.open().await?;
+        let covers = archive.read().filter(|read| read.covers_from_ms <= window.start().0);
+        if covers.is_none() {
+            archive = blocking(move || archive.clear().map(|()| archive)).await?;
+        }
+        let from = covers.map_or(oldest.0, |read| read.newest_ms.min(window.now.0) - OVERLAP_MS).max(oldest.0);
+        let mut read = covers.unwrap_or(Read { newest_ms: i64::MIN, covers_from_ms: oldest.0 });
+        read.covers_from_ms = read.covers_from_ms.max(oldest.0);
+        let (mut place, mut new) = (Place::before(Timestamp(from)), 0);
+        for _ in 0..MAX_BATCHES {
+            let batch = self.book.ended(&place, oldest, &self.region).await?;
+            // A clock that was ahead doesn't make us skip.
+            let newest = batch.last.as_ref().map_or(from, |last| last.resolved_at.min(window.now.0));
+            read.newest_ms = read.newest_ms.min(window.now.0).max(newest);
+            let attempts = batch.attempts;
+            let kept;
+            (archive, kept) = blocking(move || archive.keep(attempts, read).map(|kept| (archive, kept))).await?;
+            new += kept;
+            match batch.last {
+                Some(last) if batch.full => place = last,
+                _ => break,
             }
-            Book::Postgres(options) => {
-                let mut book = options.clone().disable_statement_logging().connect().await?;
-                let facts = sqlx::query_as(FACTS_IN_POSTGRES).bind(read_from.0).bind(start.0).bind(MAX_ROWS);
-                let rows = self.memory.keep_all(facts.fetch(&mut book), &self.region).await;
-                let _ = book.close().await;
-                rows
-            }
-        };
-        let rows = rows?;
-        self.memory.forget_before(start);
-        self.memory.covers_from = Some(start);
-        Ok(rows)
+        }
+        self.archive = Some(blocking(move || archive.tidy(oldest).map(|()| archive)).await?);
+        Ok(new)
     }
 
-    /// Takes the memory away, to look at it elsewhere; give it back with [`Source::restore`].
-    #[must_use = "what is not restored is read again from the book"]
-    pub fn take(&mut self) -> Memory {
-        std::mem::take(&mut self.memory)
+    /// Attempts in flight, if they were submitted in the window.
+    pub async fn in_flight(&self, window: Window) -> Result<Vec<Fact>, SourceError> {
+        Ok(facts(self.book.in_flight(window.start(), &self.region).await?.attempts))
     }
 
-    /// Gives the memory back.
-    pub fn restore(&mut self, memory: Memory) {
-        self.memory = memory;
+    /// Attempts that ended at `since` or later, straight from the book.
+    pub async fn just_ended(&self, since: Timestamp) -> Result<Vec<Fact>, SourceError> {
+        Ok(facts(self.book.just_ended(since, &self.region).await?.attempts))
+    }
+
+    /// Takes the archive away, to look at it elsewhere; give it back with [`Source::restore`]. One that isn't is opened
+    /// again.
+    pub fn take(&mut self) -> Option<Archive> {
+        self.archive.take()
+    }
+
+    /// Gives the archive back.
+    pub fn restore(&mut self, archive: Archive) {
+        self.archive = Some(archive);
+    }
+
+    /// The archive, opened again if another job has written to it.
+    pub async fn open(&mut self) -> Result<Archive, SourceError> {
+        let (known, root, region) = (self.archive.take(), self.root.clone(), self.region.clone());
+        blocking(move || match known {
+            Some(archive) if archive.is_current()? => Ok(archive),
+            _ => Archive::open(&root, &region),
+        })
+        .await
     }
 }
 
-impl Book {
-    /// `None` where there can be none.
-    fn at(url: &str) -> Option<Self> {
-        if let Some(path) = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
-            return Some(Self::Sqlite(path.into()));
-        }
-        let is_server = url.starts_with("postgres://") || url.starts_with("postgresql://");
-        let options = is_server.then(|| PgConnectOptions::from_str(url).ok()).flatten()?;
-        // It only reads, whatever its role may do.
-        let read_only = [("default_transaction_read_only", "on"), ("application_name", "babysea-intelligence")];
-        Some(Self::Postgres(Box::new(options.options(read_only))))
-    }
+fn facts(kept: Vec<Kept>) -> Vec<Fact> {
+    kept.into_iter().map(|kept| kept.fact).collect()
 }
 
-impl Memory {
-    /// The remembered facts, in no order.
-    pub fn facts(&self) -> impl Iterator<Item = &Fact> + Clone {
-        self.facts.values()
-    }
-
-    /// From which resolution on to read. A clock that was ahead doesn't make us skip, and a window that reaches further
-    /// back than what we remember is read whole.
-    fn read_from(&self, window: Window) -> Timestamp {
-        let start = window.start();
-        match (self.newest, self.covers_from) {
-            (Some(newest), Some(covered)) if covered <= start => newest.min(window.now).plus_ms(-OVERLAP_MS).max(start),
-            _ => start,
-        }
-    }
-
-    /// How many there were.
-    async fn keep_all(
-        &mut self,
-        facts: impl Stream<Item = Result<Columns, sqlx::Error>> + Unpin,
-        region: &Arc<str>,
-    ) -> Result<u64, SourceError> {
-        let mut facts = facts;
-        let mut rows = 0;
-        while let Some(row) = facts.try_next().await? {
-            self.keep(row, region);
-            rows += 1;
-        }
-        Ok(rows)
-    }
-
-    fn keep(&mut self, row: Columns, region: &Arc<str>) {
-        let (generation_id, attempt_order, model, provider, outcome, submitted_at, resolved_at) = row;
-        // An outcome that this version doesn't know is evidence it can't weigh.
-        let Ok(outcome) = outcome.parse::<AttemptOutcome>() else { return };
-        let (submitted_at, resolved_at) = (Timestamp(submitted_at), Timestamp(resolved_at));
-        let fact = Fact {
-            model: self.shared(&model),
-            region: Arc::clone(region),
-            provider: self.shared(&provider),
-            outcome,
-            latency_ms: Some(latency_ms(submitted_at, resolved_at)),
-            submitted_at,
-            resolved_at: Some(resolved_at),
-        };
-        self.facts.insert((generation_id.into_boxed_str(), attempt_order), fact);
-        self.newest = self.newest.max(Some(resolved_at));
-    }
-
-    fn forget_before(&mut self, start: Timestamp) {
-        self.facts.retain(|_, fact| fact.submitted_at >= start);
-        if self.facts.len() > MAX_FACTS {
-            let mut times: Vec<i64> = self.facts.values().map(|fact| fact.submitted_at.0).collect();
-            let surplus = times.len() - MAX_FACTS;
-            let (_, oldest_kept, _) = times.select_nth_unstable(surplus);
-            let oldest_kept = Timestamp(*oldest_kept);
-            self.facts.retain(|_, fact| fact.submitted_at >= oldest_kept);
-            tracing::warn!(forgotten = surplus, "more attempts in the window than fit: the oldest are left out");
-        }
-        self.names.retain(|name| Arc::strong_count(name) > 1);
-    }
-
-    fn shared(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.names.get(name) {
-            return Arc::clone(known);
-        }
-        let name: Arc<str> = name.into();
-        self.names.insert(Arc::clone(&name));
-        name
-    }
-}
-
-/// A database URL may carry credentials; an error message may not.
-fn without_password(url: &str) -> String {
-    url.split_once("://").map_or_else(|| "the database URL".to_owned(), |(scheme, _)| format!("{scheme}://…"))
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+) -> Result<T, SourceError> {
+    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| SourceError::Interrupted)??)
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use intelligence::csv::{CsvError, read};
-use intelligence::rank_file;
+use intelligence::{Policy, rank_file};
 use ledger_contract::AttemptOutcome;
 
 const HEADER: &str = "model,region,provider,outcome,latency_ms,estimated_cost,submitted_at,resolved_at";
@@ -83,8 +83,8 @@ fn what_is_no_csv_is_refused_and_never_panics() {
 
 #[test]
 fn other_files_are_refused_clearly() {
-    let told = |path: &str| rank_file(path.as_ref(), "us", 24, None).unwrap_err().to_string();
-    assert!(told("attempts.parquet").contains("not supported in this build"));
-    assert!(told("attempts.txt").contains("not a .csv file"));
+    let told = |path: &str| rank_file(Policy::Documented, path.as_ref(), "us", 24, None).unwrap_err().to_string();
+    assert!(told("nowhere.parquet").contains("nowhere.parquet"));
+    assert!(told("attempts.txt").contains("neither a .csv nor a .parquet file"));
     assert!(told("/nowhere/attempts.csv").contains("/nowhere/attempts.csv"));
 }

@@ -7,11 +7,12 @@ mod book;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use book::{Book, GOLDEN, assert_golden, ranked};
+use book::{Book, GOLDEN, assert_golden, ranked, ranked_in};
 use intelligence::frame::{Fact, Window};
 use intelligence::source::Source;
-use intelligence::{RankedModel, rank_file};
+use intelligence::{Policy, RankedModel, rank_file};
 use ledger_contract::{AttemptOutcome, Timestamp};
+use polars::prelude::ParquetWriter;
 
 const HEADER: &str = "model,region,provider,outcome,latency_ms,estimated_cost,submitted_at,resolved_at,error_code\n";
 
@@ -33,6 +34,10 @@ fn fact(provider: &str, outcome: AttemptOutcome, latency_ms: i32) -> Fact {
         latency_ms: Some(f64::from(latency_ms)),
         submitted_at,
         resolved_at: Some(submitted_at.plus_ms(i64::from(latency_ms))),
+        error_code: None,
+        estimated_cost: None,
+        duration_s: None,
+        resolution: None,
     }
 }
 
@@ -62,7 +67,7 @@ fn the_golden_example_comes_out_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("attempts.csv");
     std::fs::write(&file, golden_csv()).unwrap();
-    let all = rank_file(&file, "us", 24, None).unwrap();
+    let all = rank_file(Policy::Documented, &file, "us", 24, None).unwrap();
     let [model] = &all[..] else { unreachable!("one model: {all:?}") };
     assert_golden(model);
     assert_eq!(model.ranking.computed_at.to_string(), "2026-05-06T00:02:00.000Z");
@@ -74,10 +79,30 @@ fn the_golden_example_comes_out_of_a_file() {
         ["attempts_total", "computed_at", "model", "providers_ranked", "region", "scores", "window_hours"]
     );
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(async { rank_file(&file, "us", 24, None) }).unwrap(), all, "also inside a runtime");
-    assert!(rank_file(&file, "eu", 24, None).unwrap().is_empty());
-    assert!(rank_file(&file, "mars", 24, None).is_err());
-    assert!(rank_file(&file, "us", 0, None).is_err());
+    assert_eq!(
+        runtime.block_on(async { rank_file(Policy::Documented, &file, "us", 24, None) }).unwrap(),
+        all,
+        "also inside a runtime"
+    );
+    assert!(rank_file(Policy::Documented, &file, "eu", 24, None).unwrap().is_empty());
+    assert!(rank_file(Policy::Documented, &file, "mars", 24, None).is_err());
+    assert!(rank_file(Policy::Documented, &file, "us", 0, None).is_err());
+}
+
+#[test]
+fn the_golden_example_comes_out_of_a_parquet_file_that_lacks_what_is_optional() {
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, parquet) = (folder.path().join("attempts.csv"), folder.path().join("attempts.parquet"));
+    std::fs::write(&csv, golden_csv()).unwrap();
+    let mut rows = intelligence::facts_of(&csv).unwrap().collect().unwrap();
+    for optional in ["error_code", "estimated_cost", "duration_s", "resolution"] {
+        rows.drop_in_place(optional).unwrap();
+    }
+    ParquetWriter::new(std::fs::File::create(&parquet).unwrap()).finish(&mut rows).unwrap();
+    let all = rank_file(Policy::Documented, &parquet, "us", 24, None).unwrap();
+    assert_golden(&all[0]);
+    assert_eq!(all, rank_file(Policy::Documented, &csv, "us", 24, None).unwrap());
+    assert_eq!(rank_file(Policy::Ours, &parquet, "us", 24, None).unwrap()[0].ranking.attempts_total, 9);
 }
 
 #[tokio::test]
@@ -85,9 +110,9 @@ async fn the_golden_example_comes_out_of_a_book() {
     let mut book = Book::new().await;
     book.golden("lab/model", now().plus_ms(-60_000)).await;
     book.attempt("lab/model", "provider_a", "pending", now().plus_ms(-1_000), None).await;
-    let mut source = Source::new(&book.url(), "us").unwrap();
+    let mut source = Source::new(&book.url(), "us", &book.attempts(), 24).unwrap();
     assert_eq!(source.refresh(window()).await.unwrap(), 9);
-    let all = ranked(source.take().facts(), window());
+    let all = ranked_in(&source.take().unwrap(), window());
     assert_eq!((all[0].model.as_str(), all[0].region.as_str()), ("lab/model", "us"));
     assert_golden(&all[0]);
 }

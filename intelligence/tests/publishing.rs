@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use book::{Book, assert_golden};
 use intelligence::lease::Lease;
 use intelligence::publish::Publisher;
-use intelligence::{Config, RankedModel, run_once, serve};
-use intelligence_hints::{HintsFile, RANKING_TTL_S, Ranking, Scores};
+use intelligence::{Config, Policy, RankedModel, run_once, serve};
+use intelligence_hints::{HEALTH_TTL_S, Health, HintsFile, RANKING_TTL_S, Ranking, Scores};
 use ledger_contract::Timestamp;
 use redis::Commands;
-use redis_server::RedisServer;
+use redis_server::{RedisCluster, RedisServer};
 use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "predictive:ranking:us:lab/model";
@@ -35,6 +35,10 @@ fn config(folder: &Path, database_url: String, redis_url: Option<String>) -> Con
         region: "us".into(),
         interval_s: 1,
         window_hours: 24,
+        policy: Policy::Documented,
+        health_interval_s: 1,
+        attempts_folder: folder.join("attempts"),
+        retention_days: 8,
         metrics_listen: None,
     }
 }
@@ -53,7 +57,7 @@ fn ranked(model: &str, at: Timestamp) -> RankedModel {
         window_hours: 24,
         computed_at: at,
     };
-    RankedModel { model: model.into(), region: "us".into(), ranking }
+    RankedModel { model: model.into(), region: "us".into(), ranking, standings: Vec::new() }
 }
 
 fn read_hints(path: &Path) -> HintsFile {
@@ -77,7 +81,15 @@ async fn a_ranking_lands_in_redis_with_its_time_to_live_and_nothing_else_is_touc
     assert!((400..=500).contains(&old), "a model without attempts keeps its time: {old}");
     let mut keys: Vec<String> = client.keys("*").unwrap();
     keys.sort();
-    assert_eq!(keys, ["predictive:ranking:us:gone/model", KEY, "someone:else"], "the lease is given back");
+    assert_eq!(
+        keys,
+        ["predictive:health:us", "predictive:ranking:us:gone/model", KEY, "someone:else"],
+        "the lease is given back"
+    );
+    let snapshot: String = client.get("predictive:health:us").unwrap();
+    assert!(Health::parse(&snapshot, now()).unwrap().degraded.is_empty());
+    let ttl: i64 = client.ttl("predictive:health:us").unwrap();
+    assert!((HEALTH_TTL_S - 5..=HEALTH_TTL_S).contains(&ttl), "{ttl}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +176,9 @@ async fn a_redis_that_is_away_or_not_ours_is_an_error_and_not_a_hang() {
     let with = |url: &str| config(folder.path(), "sqlite://unused".into(), Some(url.into()));
     let away = with("redis://127.0.0.1:1");
     assert!(Publisher::new(&away).unwrap().publish(&[ranked("lab/model", now())], now()).await.is_err());
-    assert!(Publisher::new(&with("redis://a:1,redis://b:1")).is_err());
+    let cluster = with("redis://127.0.0.1:1,redis://127.0.0.1:2");
+    assert!(Publisher::new(&cluster).unwrap().publish(&[ranked("lab/model", now())], now()).await.is_err());
+    assert!(Publisher::new(&with("redis://a:1,http://b:1")).is_err());
     assert!(Publisher::new(&with("http://127.0.0.1")).is_err());
 }
 
@@ -231,4 +245,26 @@ async fn the_metrics_address_answers_metrics_and_health() {
     assert!(serve(config, &prometheus::Registry::new(), shutdown.clone()).await.is_err(), "the address is in use");
     shutdown.cancel();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_of_three_nodes_takes_every_ranking_wherever_its_key_lives() {
+    let (mut book, cluster) = (golden_book().await, RedisCluster::start());
+    let models: Vec<String> = (0..12).map(|n| format!("lab/model-{n}")).collect();
+    for model in &models {
+        book.golden(model, now().plus_ms(-60_000)).await;
+    }
+    let config = config(book.folder.path(), book.url(), Some(cluster.url()));
+    let published = run_once(&config).await.unwrap();
+    assert_eq!(published.len(), 13);
+    let mut connection = redis::cluster::ClusterClient::new(cluster.nodes()).unwrap().get_connection().unwrap();
+    for model in &published {
+        let value: String = connection.get(format!("predictive:ranking:us:{}", model.model)).unwrap();
+        assert_eq!(value, model.ranking.to_json().unwrap());
+    }
+    let counts = cluster.keys_by_node();
+    assert!(counts.iter().all(|count| *count > 0), "the keys are spread: {counts:?}");
+    assert_eq!(counts.iter().sum::<usize>(), 14, "13 rankings and the health snapshot; the lease is given back");
+    // The second turn is given too: the lease was released on its own node.
+    assert_eq!(run_once(&config).await.unwrap().len(), 13);
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`key`] | how a hint's key is spelled, and how long it lives |
 //! | [`ranking`] | `ranking.v1`: the order of a model's providers |
-//! | [`health`] | which providers do badly right now |
+//! | [`health`] | `health.v1`: which providers do badly right now |
 //! | [`file`] | the same keys and values in one file, for a stack without Redis |
 
 pub mod file;
@@ -16,7 +16,7 @@ pub mod key;
 pub mod ranking;
 
 pub use file::HintsFile;
-pub use health::Health;
+pub use health::{Finding, Health};
 pub use key::{HEALTH_TTL_S, RANKING_TTL_S, health_key, publishing_lease_key, ranking_key, region_label};
 pub use ranking::{Ranking, Scores};
 

@@ -55,7 +55,7 @@ impl Ranking {
     /// Reads a ranking strictly: anything missing, empty, of the wrong type, not finite, incomplete, or computed more
     /// than a minute after `now` is an error. Fields it doesn't know are left alone; versions it doesn't know are not.
     pub fn parse(text: &str, now: Timestamp) -> Result<Self, HintError> {
-        refuse_unknown_version(text)?;
+        refuse_unknown_version(text, VERSION)?;
         let wire: Wire = serde_json::from_str(text).map_err(|error| HintError::Malformed(error.to_string()))?;
         let computed_at = Timestamp::parse(&wire.computed_at)
             .ok_or_else(|| HintError::Malformed(format!("computed_at `{}` is not RFC 3339", wire.computed_at)))?;
@@ -103,13 +103,13 @@ impl Wire {
 }
 
 /// Read apart, so that a newer shape is told from a broken one.
-fn refuse_unknown_version(text: &str) -> Result<(), HintError> {
+pub(crate) fn refuse_unknown_version(text: &str, known: &str) -> Result<(), HintError> {
     #[derive(Deserialize)]
     struct Version {
         schema_version: serde_json::Value,
     }
     match serde_json::from_str::<Version>(text) {
-        Ok(version) if version.schema_version != VERSION => {
+        Ok(version) if version.schema_version != known => {
             Err(HintError::UnknownVersion(version.schema_version.to_string()))
         }
         // Without the field it is this version; if it isn't even an object, the strict reading says so.

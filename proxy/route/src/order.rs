@@ -86,13 +86,13 @@ fn available(eligible: &[Provider], candidates: &[Candidate]) -> Vec<Candidate> 
     kept
 }
 
-/// Sorting is stable, so whoever ties stays in static order.
+/// Sorting is stable, so whoever ties stays in static order. Whom this request explores goes first whatever is said of
+/// them: that is how one in trouble is found to be well again.
 fn fastest(mut order: Vec<Candidate>, ranking: Option<&Ranking>, explore: Option<Exploration>) -> Vec<Provider> {
-    let least_known = explore.filter(|draw| draw.happens()).and_then(|_| least_evidence(&order, ranking));
+    let explored = explore.filter(|draw| draw.happens()).and_then(|draw| least_evidence(&order, ranking, draw));
     order.sort_by_key(|candidate| {
-        let explored = least_known == Some(candidate.provider);
         let recovering = candidate.state == BreakerState::HalfOpen;
-        (recovering, candidate.degraded, !explored, place(ranking, candidate.provider))
+        (explored != Some(candidate.provider), recovering, candidate.degraded, place(ranking, candidate.provider))
     });
     order.into_iter().map(|candidate| candidate.provider).collect()
 }
@@ -103,12 +103,18 @@ fn place(ranking: Option<&Ranking>, provider: Provider) -> usize {
     ranked.iter().position(|name| name == provider.as_str()).unwrap_or(usize::MAX)
 }
 
-/// Whom to learn about: unranked before ranked, then the fewest attempts, then static order. A provider in trouble is
-/// left to its breaker's probes: exploring it would spend a customer's time on what is known.
-fn least_evidence(order: &[Candidate], ranking: Option<&Ranking>) -> Option<Provider> {
-    let sound = order.iter().filter(|candidate| candidate.state == BreakerState::Closed && !candidate.degraded);
-    sound
-        .min_by_key(|candidate| (place(ranking, candidate.provider) != usize::MAX, candidate.attempts))
+/// Whom to learn about: unranked before ranked, then the fewest attempts, then static order. One half of the draws asks
+/// those in trouble first, since nothing else does and they can't show that they are back; the other half asks those who
+/// aren't, so that a provider in trouble for days doesn't take all there is to learn with.
+fn least_evidence(order: &[Candidate], ranking: Option<&Ranking>, draw: Exploration) -> Option<Provider> {
+    let troubled_first = draw.draw < draw.share / 2.0;
+    let in_trouble = |candidate: &Candidate| candidate.state != BreakerState::Closed || candidate.degraded;
+    order
+        .iter()
+        .min_by_key(|candidate| {
+            let ranked = place(ranking, candidate.provider) != usize::MAX;
+            (in_trouble(candidate) != troubled_first, ranked, candidate.attempts)
+        })
         .map(|candidate| candidate.provider)
 }
 

@@ -97,11 +97,23 @@ fn exploration_among_ranked_providers_takes_the_fewest_attempts() {
 }
 
 #[test]
-fn exploration_leaves_providers_in_trouble_alone() {
-    let mut candidates = but(Candidate { degraded: true, ..well(Fal) });
-    candidates[0].state = BreakerState::HalfOpen;
-    let ranked = ranking(&["bfl"]);
-    assert_eq!(resolve(Order::Fastest, &STATIC, Some(&ranked), &candidates, EXPLORES), [Bfl, Fal, Replicate]);
+fn half_of_exploration_asks_providers_in_trouble_and_half_asks_the_others() {
+    let mut candidates = vec![
+        Candidate { attempts: 40, ..well(Bfl) },
+        Candidate { attempts: 20, ..well(Replicate) },
+        Candidate { degraded: true, attempts: 30, ..well(Fal) },
+    ];
+    let ranked = ranking(&["bfl", "replicate", "fal"]);
+    let first = |candidates: &[Candidate], draw: f64| {
+        let explore = Some(Exploration { draw, share: 0.02 });
+        resolve(Order::Fastest, &STATIC, Some(&ranked), candidates, explore)[0]
+    };
+    assert_eq!(first(&candidates, 0.009), Fal);
+    assert_eq!(first(&candidates, 0.011), Replicate);
+    candidates[1].state = BreakerState::HalfOpen;
+    assert_eq!(first(&candidates, 0.009), Replicate, "in trouble too, with fewer attempts");
+    assert_eq!(first(&candidates, 0.011), Bfl);
+    assert_eq!(first(&candidates, 0.021), Bfl);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use intelligence_hints::HintsFile;
-use redis::aio::ConnectionManager;
+use redis::{aio::ConnectionManager, cluster::ClusterClient, cluster_async::ClusterConnection};
 
 use crate::clock::now;
 
@@ -20,6 +20,13 @@ pub enum Source {
         client: redis::Client,
         /// Once connected, it reconnects by itself.
         connection: Option<ConnectionManager>,
+    },
+    /// Nodes of a Redis cluster.
+    Cluster {
+        /// Knows the addresses.
+        client: ClusterClient,
+        /// Once connected, it reconnects by itself.
+        connection: Option<Box<ClusterConnection>>,
     },
     /// Replaced whole by its writer.
     File(PathBuf),
@@ -40,33 +47,50 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// Redis at `url`; fails only when that is not a Redis URL.
+    /// Redis at `url`, or a cluster at several of them with commas between; fails only when that is not a Redis URL.
     pub fn redis(url: &str) -> Result<Self, SourceError> {
+        if url.contains(',') {
+            let nodes: Vec<&str> = url.split(',').map(str::trim).filter(|node| !node.is_empty()).collect();
+            return Ok(Self::Cluster { client: ClusterClient::new(nodes)?, connection: None });
+        }
         Ok(Self::Redis { client: redis::Client::open(url)?, connection: None })
     }
 
     /// For the gauge.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Redis { .. } => "redis",
+            Self::Redis { .. } | Self::Cluster { .. } => "redis",
             Self::File(_) => "file",
         }
     }
 
     /// Makes sure that there is a connection, if that is possible now.
     pub async fn connect(&mut self) {
-        if let Self::Redis { client, connection: connection @ None } = self {
-            let connected = tokio::time::timeout(CONNECT_BUDGET, ConnectionManager::new(client.clone())).await;
-            *connection = connected.ok().and_then(Result::ok);
+        match self {
+            Self::Redis { client, connection: connection @ None } => {
+                let connected = tokio::time::timeout(CONNECT_BUDGET, ConnectionManager::new(client.clone())).await;
+                *connection = connected.ok().and_then(Result::ok);
+            }
+            Self::Cluster { client, connection: connection @ None } => {
+                let connected = tokio::time::timeout(CONNECT_BUDGET, client.get_async_connection()).await;
+                *connection = connected.ok().and_then(Result::ok).map(Box::new);
+            }
+            Self::Redis { .. } | Self::Cluster { .. } | Self::File(_) => {}
         }
     }
 
     /// The value of each key, in the same order; `None`: absent.
     pub async fn read(&mut self, keys: &[String]) -> Result<Vec<Option<String>>, SourceError> {
         match self {
-            Self::Redis { connection: None, .. } => Err(SourceError::NotConnected),
+            Self::Redis { connection: None, .. } | Self::Cluster { connection: None, .. } => {
+                Err(SourceError::NotConnected)
+            }
             Self::Redis { connection: Some(connection), .. } => {
                 Ok(redis::cmd("MGET").arg(keys).query_async(connection).await?)
+            }
+            // The client asks every node for its part.
+            Self::Cluster { connection: Some(connection), .. } => {
+                Ok(redis::cmd("MGET").arg(keys).query_async(connection.as_mut()).await?)
             }
             Self::File(path) => read_file(path, keys).await,
         }

@@ -50,14 +50,18 @@ const CHANGED_ATTEMPTS: &str = "UPDATE attempts SET
     WHERE attempts.generation_id = n.value ->> 'generation_id'
         AND attempts.attempt_order = n.value ->> 'attempt_order'";
 
+// Its size is read off the generation's request, which stands already.
 const NEW_ATTEMPTS: &str = "INSERT INTO attempts (
         generation_id, attempt_order, account_id, model, kind, provider, native_model, outcome, estimated_cost,
-        simulated, prediction_id, handle, error, error_code, in_doubt, submitted_at, accepted_at, resolved_at)
+        simulated, prediction_id, handle, error, error_code, in_doubt, submitted_at, accepted_at, resolved_at,
+        duration_s, resolution)
     SELECT value ->> 'generation_id', value ->> 'attempt_order', value ->> 'account_id', value ->> 'model',
         value ->> 'kind', value ->> 'provider', value ->> 'native_model', value ->> 'outcome',
         value ->> 'estimated_cost', value ->> 'simulated', value ->> 'prediction_id', value ->> 'handle',
         value ->> 'error', value ->> 'error_code', value ->> 'in_doubt', value ->> 'submitted_at',
-        value ->> 'accepted_at', value ->> 'resolved_at'
+        value ->> 'accepted_at', value ->> 'resolved_at',
+        (SELECT request ->> 'generation_duration' FROM generations g WHERE g.generation_id = value ->> 'generation_id'),
+        (SELECT request ->> 'generation_resolution' FROM generations g WHERE g.generation_id = value ->> 'generation_id')
     FROM json_each(?1)";
 
 // Ids ascend in the order the entries were decided.

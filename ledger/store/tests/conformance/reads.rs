@@ -145,3 +145,16 @@ async fn a_request_report_counts_once() {
     };
     database.store.count_requests(&flood, NOW).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_attempt_keeps_the_size_that_was_asked_for_when_its_record_is_gone() {
+    let database = Database::with_credits(1_000).await;
+    let mut video = reserve(1);
+    video.request.insert("generation_duration".into(), 10.into());
+    video.request.insert("generation_resolution".into(), "1080p".into());
+    database.ask(video).await;
+    database.ask(refund(1, false)).await;
+    database.ask(delete(1)).await;
+    let facts = sqlx::query_as::<_, (f64, String)>("SELECT duration_s, resolution FROM attempt_facts");
+    assert_eq!(facts.fetch_all(&database.raw().await).await.unwrap(), [(10.0, "1080p".to_owned())]);
+}

@@ -1,16 +1,15 @@
 //! The documented ranking policy (primitives §2.3), a pure function of a frame. Weights and orders are fixed here on
-//! purpose: this is the reference that any other policy is measured against.
+//! purpose: this is the reference that any other policy is measured against. It knows no cost and no censoring.
 
 use intelligence_hints::{Ranking, Scores};
 use ledger_contract::AttemptOutcome;
 use polars::prelude::{
-    DataFrame, DataType, Expr, IntoLazy, LazyFrame, PolarsResult, QuantileMethod, RoundMode, SortMultipleOptions, col,
-    len, lit, when,
+    DataFrame, DataType, Expr, LazyFrame, PolarsResult, QuantileMethod, RoundMode, SortMultipleOptions, col, len, lit,
+    when,
 };
-use serde::Serialize;
 
-use crate::apart::apart;
 use crate::frame::{LATENCY_MS, MODEL, OUTCOME, PROVIDER, REGION, RESOLVED_AT, SUBMITTED_AT, Window};
+use crate::policy::RankedModel;
 
 const SUCCESS_WEIGHT: f64 = 1.0;
 const WASTE_WEIGHT: f64 = 0.5;
@@ -22,26 +21,9 @@ const P95: &str = "p95";
 const P95_NORM: &str = "p95_norm";
 const SCORE: &str = "score";
 
-/// The ranking of one model in one region. Serialises flat: `{model, region, providers_ranked, scores, attempts_total,
-/// window_hours, computed_at}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RankedModel {
-    /// Public model id.
-    pub model: String,
-    /// Region label.
-    pub region: String,
-    /// What is published.
-    #[serde(flatten)]
-    pub ranking: Ranking,
-}
-
-/// Ranks every model of the frame, models by name. The frame has the columns of [`crate::frame`].
-pub fn rank(facts: DataFrame, window: Window) -> PolarsResult<Vec<RankedModel>> {
-    apart(|| read(&documented(facts.lazy(), window)?.collect()?, window))?
-}
-
-/// One row per model, region and provider, best provider first; scores have full precision.
-fn documented(facts: LazyFrame, window: Window) -> PolarsResult<LazyFrame> {
+/// One row per model, region and provider, best provider first: the three names, `attempts`, `used`, `p95`, `p95_norm`,
+/// `score`. Scores have full precision.
+pub fn scores(facts: LazyFrame, window: Window) -> PolarsResult<LazyFrame> {
     let slowest = col(P95).max().over([col(MODEL), col(REGION)])?;
     let p95_norm = when(slowest.clone().gt(lit(0.0))).then(col(P95) / slowest).otherwise(lit(0.0));
     // Integers would divide as integers.
@@ -68,6 +50,14 @@ fn documented(facts: LazyFrame, window: Window) -> PolarsResult<LazyFrame> {
         ))
 }
 
+/// The same formula for one provider whose attempts were counted elsewhere; `slowest` is the largest p95 of its model.
+pub fn score(attempts: u64, used: u64, p95: f64, slowest: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    let (attempts, used) = (attempts as f64, used as f64);
+    let p95_norm = if slowest > 0.0 { p95 / slowest } else { 0.0 };
+    SUCCESS_WEIGHT * used / attempts - WASTE_WEIGHT * (attempts - used) / attempts - LATENCY_WEIGHT * p95_norm
+}
+
 /// Resolved, submitted in the window, not from disagreeing clocks. `pending` says nothing yet.
 fn counted(window: Window) -> Expr {
     let outcomes = ended(AttemptOutcome::Used)
@@ -85,8 +75,8 @@ fn ended(outcome: AttemptOutcome) -> Expr {
     col(OUTCOME).eq(lit(outcome.as_str()))
 }
 
-/// Rows of one model and region stand together, best provider first.
-fn read(rows: &DataFrame, window: Window) -> PolarsResult<Vec<RankedModel>> {
+/// The rows of [`scores`] as rankings.
+pub(super) fn read(rows: &DataFrame, window: Window) -> PolarsResult<Vec<RankedModel>> {
     let (models, regions, providers) =
         (rows.column(MODEL)?.str()?, rows.column(REGION)?.str()?, rows.column(PROVIDER)?.str()?);
     let (attempts, scores) = (rows.column(ATTEMPTS)?.u64()?, rows.column(SCORE)?.f64()?);
@@ -116,5 +106,5 @@ fn unranked(model: &str, region: &str, window: Window) -> RankedModel {
         window_hours: window.hours,
         computed_at: window.now,
     };
-    RankedModel { model: model.to_owned(), region: region.to_owned(), ranking }
+    RankedModel { model: model.to_owned(), region: region.to_owned(), ranking, standings: Vec::new() }
 }
