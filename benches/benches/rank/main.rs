@@ -1,8 +1,9 @@
-//! `make bench-rank`: ten million attempts in Parquet, 40 models at 8 providers, ranked by us and by DuckDB in the same run.
+//! `make bench-rank`: ten million attempts in Parquet, 40 models at 8 providers, ranked by us and by `DuckDB` in the same
+//! run.
 //! Rounds alternate and each is a process of its own, so that medians are comparable and peak memory is one ranking's.
 //!
 //! `BENCH_ROWS` attempts (10,000,000 unless said) in `BENCH_FOLDER`, made when they aren't there; `BENCH_PYTHON` has
-//! DuckDB; `BENCH_ROUNDS` rounds (5 unless said).
+//! `DuckDB`; `BENCH_ROUNDS` rounds (5 unless said).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::cast_precision_loss, reason = "seconds and bytes are shown, not counted with")]
 

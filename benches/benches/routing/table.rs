@@ -37,7 +37,7 @@ fn times(stories: &[(Scenario, Vec<&Run>)]) {
         let all: Vec<f64> = (0..POLICIES.len()).map(|policy| mean(runs, policy, |figures| figures.mean_ms)).collect();
         let best = all[..OURS].iter().copied().fold(f64::INFINITY, f64::min);
         let verdict = if all[OURS] <= best * (1.0 + SAME) { "no worse" } else { "WORSE" };
-        let cells = all.iter().map(|ms| format!("{ms:>15.0}")).collect::<String>();
+        let cells = all.iter().map(|ms| format!("{ms:>15.0}")).collect::<Vec<_>>().concat();
         println!("{:<14}{cells}   {:+.2}% {verdict}", scenario.name(), (all[OURS] / best - 1.0) * 100.0);
     }
 }
@@ -47,13 +47,13 @@ fn regrets(stories: &[(Scenario, Vec<&Run>)]) {
     let mut totals = [0.0; POLICIES.len()];
     for (scenario, runs) in stories {
         let oracle = mean(runs, ORACLE, |figures| figures.mean_ms);
-        let mut cells = String::new();
+        let mut cells = Vec::new();
         for (policy, total) in totals.iter_mut().enumerate() {
             let regret = mean(runs, policy, |figures| figures.mean_ms) - oracle;
             *total += regret / stories.len() as f64;
-            cells += &format!("{regret:>15.1}");
+            cells.push(format!("{regret:>15.1}"));
         }
-        println!("{:<14}{cells}", scenario.name());
+        println!("{:<14}{}", scenario.name(), cells.concat());
     }
     println!("{:<14}{}", "all", totals.map(|regret| format!("{regret:>15.1}")).concat());
     let share = totals[OURS] / totals[DOCUMENTED];
@@ -65,7 +65,7 @@ fn others(stories: &[(Scenario, Vec<&Run>)]) {
     heading("all scenarios", "");
     let line = |name: &str, value: &dyn Fn(&Figures) -> f64| {
         let cells = (0..POLICIES.len()).map(|policy| format!("{:>15.3}", mean(&all, policy, value)));
-        println!("{name:<14}{}", cells.collect::<String>());
+        println!("{name:<14}{}", cells.collect::<Vec<_>>().concat());
     };
     line("p95 s", &|figures| figures.p95_ms / 1000.0);
     line("first try", &|figures| figures.first_try);

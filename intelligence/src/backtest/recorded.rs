@@ -16,6 +16,9 @@ const NEAREST: usize = 20;
 /// Even a provider that always failed among those may succeed: taken as this share of a success.
 const HOPE: f64 = 0.2;
 
+/// Submissions and what came of them.
+type Trials = Vec<(i64, Trial)>;
+
 /// Attempts by model and provider, in order of submission.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -37,8 +40,7 @@ struct Model {
 #[derive(Clone, Debug)]
 struct Offer {
     provider: usize,
-    /// Submission and what came of it.
-    trials: Vec<(i64, Trial)>,
+    trials: Trials,
 }
 
 impl Recorded {
@@ -60,7 +62,7 @@ impl Recorded {
             .into_iter()
             .map(str::to_owned)
             .collect();
-        let mut models: BTreeMap<&str, BTreeMap<usize, Vec<(i64, Trial)>>> = BTreeMap::new();
+        let mut models: BTreeMap<&str, BTreeMap<usize, Trials>> = BTreeMap::new();
         let number = |fact: &Fact| providers.binary_search_by(|name| name.as_str().cmp(&fact.provider)).unwrap_or(0);
         for (fact, _) in facts {
             let offers = models.entry(&fact.model).or_default();
@@ -151,7 +153,7 @@ impl Nature for Recorded {
 }
 
 impl Model {
-    fn of(name: &str, offers: BTreeMap<usize, Vec<(i64, Trial)>>) -> Self {
+    fn of(name: &str, offers: BTreeMap<usize, Trials>) -> Self {
         let offers = offers.into_iter().map(|(provider, mut trials)| {
             trials.sort_by_key(|(submitted_ms, _)| *submitted_ms);
             Offer { provider, trials }

@@ -30,6 +30,9 @@ struct Count {
 
 type Counts = BTreeMap<Name, Count>;
 
+/// Provider, attempts, used, p95.
+type Row<'a> = (&'a str, u64, u64, f64);
+
 /// What is known of files; forgetting it only costs time.
 #[derive(Debug, Default)]
 pub struct Counted {
@@ -140,7 +143,7 @@ fn count(rows: &DataFrame, window: Window) -> PolarsResult<Counts> {
 
 /// Best first within each model and region; ties by lower p95, then by name, as the documented order has it.
 fn ranked(total: &Counts, window: Window) -> Vec<RankedModel> {
-    let mut models: BTreeMap<(&str, &str), Vec<(&str, u64, u64, f64)>> = BTreeMap::new();
+    let mut models: BTreeMap<(&str, &str), Vec<Row<'_>>> = BTreeMap::new();
     for ((model, region, provider), count) in total {
         let Some(p95) = count.latencies.nearest_rank(Share(95)) else { continue };
         models.entry((model, region)).or_default().push((provider, count.latencies.total(), count.used, p95));

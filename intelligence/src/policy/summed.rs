@@ -37,24 +37,28 @@ impl Summed {
         let mut total = Total::default();
         for (hour, path) in &files {
             if hour.start() < window.start() || hour.end() > window.now.plus_ms(3_600_000) {
-                total.add(&summed(read_file(path)?, window, settings)?, 0, settings);
+                total.add(&summed(|| read_file(path), window, settings)?, 0, settings);
                 continue;
             }
             if !self.files.contains_key(path) {
                 let whole = Window { now: hour.end(), hours: 1 };
-                self.files.insert(path.clone(), summed(read_file(path)?, whole, settings)?);
+                self.files.insert(path.clone(), summed(|| read_file(path), whole, settings)?);
             }
             if let Some(groups) = self.files.get(path) {
                 total.add(groups, since(window.now, hour.end()), settings);
             }
         }
-        total.add(&summed(frame(open.iter())?.lazy(), window, settings)?, 0, settings);
+        total.add(&summed(|| Ok(frame(open.iter())?.lazy()), window, settings)?, 0, settings);
         Ok(total.groups())
     }
 }
 
-fn summed(facts: LazyFrame, window: Window, settings: &Settings) -> PolarsResult<Vec<Group>> {
-    apart(|| read(&sums(facts, window, settings)?.collect()?))?
+fn summed(
+    facts: impl FnOnce() -> PolarsResult<LazyFrame> + Send,
+    window: Window,
+    settings: &Settings,
+) -> PolarsResult<Vec<Group>> {
+    apart(|| read(&sums(facts()?, window, settings)?.collect()?))?
 }
 
 fn since(now: Timestamp, then: Timestamp) -> i64 {

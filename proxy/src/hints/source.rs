@@ -17,7 +17,7 @@ pub enum Source {
     /// Connected lazily, so that a cache that is down never keeps the proxy from starting.
     Redis {
         /// Knows the address.
-        client: redis::Client,
+        client: Box<redis::Client>,
         /// Once connected, it reconnects by itself.
         connection: Option<ConnectionManager>,
     },
@@ -53,7 +53,7 @@ impl Source {
             let nodes: Vec<&str> = url.split(',').map(str::trim).filter(|node| !node.is_empty()).collect();
             return Ok(Self::Cluster { client: ClusterClient::new(nodes)?, connection: None });
         }
-        Ok(Self::Redis { client: redis::Client::open(url)?, connection: None })
+        Ok(Self::Redis { client: Box::new(redis::Client::open(url)?), connection: None })
     }
 
     /// For the gauge.
@@ -68,7 +68,7 @@ impl Source {
     pub async fn connect(&mut self) {
         match self {
             Self::Redis { client, connection: connection @ None } => {
-                let connected = tokio::time::timeout(CONNECT_BUDGET, ConnectionManager::new(client.clone())).await;
+                let connected = tokio::time::timeout(CONNECT_BUDGET, ConnectionManager::new((**client).clone())).await;
                 *connection = connected.ok().and_then(Result::ok);
             }
             Self::Cluster { client, connection: connection @ None } => {

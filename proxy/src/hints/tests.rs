@@ -57,3 +57,23 @@ async fn a_hint_in_the_file_is_read_until_it_expires() {
     let values = Source::File(path).read(&["fresh".into(), "stale".into()]).await.unwrap();
     assert_eq!(values, vec![Some("1".to_owned()), None]);
 }
+
+#[test]
+fn a_health_snapshot_degrades_whom_it_names_until_it_is_old_or_replaced() {
+    let rankings = Rankings::default();
+    let snapshot =
+        |computed_at| intelligence_hints::Health::new(vec!["fal".into()], Vec::new(), computed_at).to_json().unwrap();
+    rankings.replace(&[], &[Some(snapshot(now()))], now());
+    assert!(rankings.is_degraded(Provider::Fal) && !rankings.is_degraded(Provider::Bfl));
+    rankings.replace(&[], &[Some(snapshot(now()).replace("health.v1", "health.v9"))], now());
+    assert!(!rankings.is_degraded(Provider::Fal), "an unknown version advises nothing");
+    rankings.replace(&[], &[Some(snapshot(now().plus_ms(-301_000)))], now());
+    assert!(!rankings.is_degraded(Provider::Fal), "nor does an old snapshot");
+}
+
+#[test]
+fn several_addresses_are_nodes_of_a_cluster() {
+    assert!(matches!(Source::redis("redis://a:1,redis://b:2"), Ok(Source::Cluster { .. })));
+    assert!(matches!(Source::redis("redis://a:1"), Ok(Source::Redis { .. })));
+    assert!(Source::redis("redis://a:1,http://b:2").is_err());
+}
