@@ -12,6 +12,7 @@ mod connect;
 mod keys;
 mod leases;
 mod load;
+mod moves;
 mod persist;
 mod reads;
 mod request_log;

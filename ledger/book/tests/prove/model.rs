@@ -7,15 +7,15 @@ use ledger_book::{Budget, CLAIM_LIFETIME_MS, book::ClaimName};
 use ledger_contract::{
     AccountId, ApiKeyId, AttemptOutcome, BudgetId, Credits, GenerationId, GenerationStatus, Period, Timestamp,
     command::{
-        AddAnswer, Answer, AttemptAnswer, CancelAnswer, Charge, ChargeAnswer, Command, DeleteAnswer, Refund,
-        RefundAnswer, Reserve, ReserveAnswer,
+        Add, AddAnswer, Answer, AttemptAnswer, Cancel, CancelAnswer, Charge, ChargeAnswer, Command, Delete,
+        DeleteAnswer, Refund, RefundAnswer, Reserve, ReserveAnswer,
     },
 };
 
 use crate::memory::Memory;
 
 /// In flight on the starter plan.
-const SLOTS: usize = 5;
+const SLOTS: u32 = 5;
 
 macro_rules! ensure {
     ($holds:expr, $($words:tt)+) => {
@@ -117,50 +117,9 @@ impl Model {
             (Command::Reserve(reserve), Answer::Reserve(answer)) => self.follow_reserve(reserve, answer, now),
             (Command::Charge(charge), Answer::Charge(answer)) => self.follow_charge(charge, answer, now),
             (Command::Refund(refund), Answer::Refund(answer)) => self.follow_refund(refund, answer, now),
-            (Command::Cancel(cancel), Answer::Cancel(answer)) => {
-                let run = self.owned(cancel.generation_id, cancel.account_id);
-                match (answer, run) {
-                    (CancelAnswer::Canceled { .. }, Some(State::Open)) => {
-                        self.stop(cancel.generation_id, now);
-                        Ok(())
-                    }
-                    (CancelAnswer::NotCancelable { .. }, Some(State::Charged | State::Refunded))
-                    | (CancelAnswer::NotFound, None) => Ok(()),
-                    (_, run) => Err(format!("it is {run:?}")),
-                }
-            }
-            (Command::Delete(delete), Answer::Delete(answer)) => {
-                let run = self.owned(delete.generation_id, delete.account_id);
-                ensure!(run.is_some() == matches!(answer, DeleteAnswer::Deleted { .. }), "it is {run:?}");
-                if run == Some(State::Open) {
-                    self.stop(delete.generation_id, now);
-                }
-                if run.is_some() {
-                    self.runs.get_mut(&delete.generation_id).unwrap().recorded = false;
-                }
-                Ok(())
-            }
-            (Command::Add(add), Answer::Add(answer)) => {
-                let name = (add.account_id, add.key.clone());
-                let granted = self.adds.get(&name).copied();
-                let held = self.purses.get(&add.account_id).map(|purse| purse.0);
-                let fits = |held: i64| {
-                    add.amount.0 > 0 && held.checked_add(add.amount.0).is_some_and(|sum| sum <= Credits::MAX.0)
-                };
-                match (answer, held, granted) {
-                    (AddAnswer::AccountMissing, None, _) => Ok(()),
-                    (AddAnswer::AlreadyAdded { .. }, Some(_), Some(granted)) if granted == add.amount.0 => Ok(()),
-                    (AddAnswer::Conflict { granted }, Some(_), Some(known)) if granted.0 == known => Ok(()),
-                    (AddAnswer::OutOfRange, Some(held), None) if !fits(held) => Ok(()),
-                    (AddAnswer::Added { .. }, Some(held), None) if fits(held) => {
-                        self.moment(add.account_id, now);
-                        self.purses.get_mut(&add.account_id).unwrap().0 += add.amount.0;
-                        self.adds.insert(name, add.amount.0);
-                        Ok(())
-                    }
-                    _ => Err(format!("{held:?} are there and {granted:?} was granted")),
-                }
-            }
+            (Command::Cancel(cancel), Answer::Cancel(answer)) => self.follow_cancel(cancel, answer, now),
+            (Command::Delete(delete), Answer::Delete(answer)) => self.follow_delete(delete, answer, now),
+            (Command::Add(add), Answer::Add(answer)) => self.follow_add(add, answer, now),
             (Command::StartAttempt(start), Answer::StartAttempt(AttemptAnswer::Done)) => {
                 let run = self.runs.get_mut(&start.generation_id).ok_or("unknown")?;
                 let next = run.attempts.len() + 1 == start.attempt_order as usize;
@@ -183,6 +142,52 @@ impl Model {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn follow_cancel(&mut self, cancel: &Cancel, answer: &CancelAnswer, now: Timestamp) -> Result<(), String> {
+        let run = self.owned(cancel.generation_id, cancel.account_id);
+        match (answer, run) {
+            (CancelAnswer::Canceled { .. }, Some(State::Open)) => {
+                self.stop(cancel.generation_id, now);
+                Ok(())
+            }
+            (CancelAnswer::NotCancelable { .. }, Some(State::Charged | State::Refunded))
+            | (CancelAnswer::NotFound, None) => Ok(()),
+            (_, run) => Err(format!("it is {run:?}")),
+        }
+    }
+
+    fn follow_delete(&mut self, delete: &Delete, answer: &DeleteAnswer, now: Timestamp) -> Result<(), String> {
+        let run = self.owned(delete.generation_id, delete.account_id);
+        ensure!(run.is_some() == matches!(answer, DeleteAnswer::Deleted { .. }), "it is {run:?}");
+        if run == Some(State::Open) {
+            self.stop(delete.generation_id, now);
+        }
+        if run.is_some() {
+            self.runs.get_mut(&delete.generation_id).unwrap().recorded = false;
+        }
+        Ok(())
+    }
+
+    fn follow_add(&mut self, add: &Add, answer: &AddAnswer, now: Timestamp) -> Result<(), String> {
+        let name = (add.account_id, add.key.clone());
+        let granted = self.adds.get(&name).copied();
+        let held = self.purses.get(&add.account_id).map(|purse| purse.0);
+        let fits =
+            |held: i64| add.amount.0 > 0 && held.checked_add(add.amount.0).is_some_and(|sum| sum <= Credits::MAX.0);
+        match (answer, held, granted) {
+            (AddAnswer::AccountMissing, None, _) => Ok(()),
+            (AddAnswer::AlreadyAdded { .. }, Some(_), Some(granted)) if granted == add.amount.0 => Ok(()),
+            (AddAnswer::Conflict { granted }, Some(_), Some(known)) if granted.0 == known => Ok(()),
+            (AddAnswer::OutOfRange, Some(held), None) if !fits(held) => Ok(()),
+            (AddAnswer::Added { .. }, Some(held), None) if fits(held) => {
+                self.moment(add.account_id, now);
+                self.purses.get_mut(&add.account_id).unwrap().0 += add.amount.0;
+                self.adds.insert(name, add.amount.0);
+                Ok(())
+            }
+            _ => Err(format!("{held:?} are there and {granted:?} was granted")),
         }
     }
 
@@ -249,9 +254,9 @@ impl Model {
             Some(_) => return ReserveAnswer::IdempotencyInProgress,
             None => {}
         }
-        let in_flight = self.open(owner).count();
+        let in_flight = u32::try_from(self.open(owner).count()).unwrap();
         if in_flight >= SLOTS {
-            return ReserveAnswer::ConcurrencyLimit { limit: SLOTS as u32, in_flight: in_flight as u32 };
+            return ReserveAnswer::ConcurrencyLimit { limit: SLOTS, in_flight };
         }
         let at = now.max(self.purses[&owner].1);
         let mine = |limit: &&Limit| limit.owner == owner && limit.key.is_none_or(|key| key == reserve.apikey_id);
@@ -303,7 +308,9 @@ impl Model {
         ensure!(said == expected, "{run:?} is {expected}");
         if expected == "charged" {
             run.state = State::Charged;
-            attempt.into_iter().for_each(|attempt| run.attempts[attempt] = AttemptOutcome::Used);
+            if let Some(attempt) = attempt {
+                run.attempts[attempt] = AttemptOutcome::Used;
+            }
             let (owner, amount) = (run.owner, run.amount);
             self.moment(owner, now);
             self.purses.get_mut(&owner).unwrap().0 -= amount;
@@ -342,8 +349,9 @@ impl Model {
     fn end(&mut self, id: GenerationId, outcome: AttemptOutcome, now: Timestamp) {
         let run = self.runs.get_mut(&id).unwrap();
         run.state = State::Refunded;
-        let open = run.attempts.iter_mut().find(|attempt| **attempt == AttemptOutcome::Pending);
-        open.into_iter().for_each(|attempt| *attempt = outcome);
+        if let Some(open) = run.attempts.iter_mut().find(|attempt| **attempt == AttemptOutcome::Pending) {
+            *open = outcome;
+        }
         let owner = run.owner;
         self.moment(owner, now);
     }

@@ -1,51 +1,17 @@
-//! Writes what a batch came to, a statement per table and kind of change. Rows travel as one array per column.
+//! Writes what a batch came to: what every batch does in one statement (`moves`), the rest in a statement per table and
+//! kind of change. Rows travel as one array per column.
 
 use std::collections::BTreeMap;
 
-use ledger_book::{Account, Budget, Claim, Effects, Entry, Generation, Record, book::AttemptOf, book::ClaimName};
+use ledger_book::{Budget, Claim, Effects, Generation, book::AttemptOf, book::ClaimName};
 use ledger_contract::{AttemptOutcome, GenerationId, HolderId, Timestamp, wire::LEASE_MS};
 use sqlx::{PgConnection, types::Uuid};
 
 use super::{
-    leases,
+    leases, moves,
     rows::{Time, column, json_column},
 };
 use crate::error::StoreError;
-
-const ACCOUNTS: &str = "UPDATE accounts AS a SET
-        balance = n.balance, reserved = n.reserved, in_flight = n.in_flight,
-        generations_total = n.generations_total, generations_ever = n.generations_ever,
-        chain_seq = n.chain_seq, chain_hash = n.chain_hash, chain_at = n.chain_at, updated_at = $10
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-        $8::bytea[], $9::timestamptz[])
-        AS n (account_id, balance, reserved, in_flight, generations_total, generations_ever, chain_seq, chain_hash,
-            chain_at)
-    WHERE a.account_id = n.account_id";
-
-const NEW_GENERATIONS: &str = "INSERT INTO generations (
-        generation_id, account_id, apikey_id, model, kind, request, provider_order, amount, status, prediction_id,
-        provider_used, error_code, error_message, outputs, outputs_expire_at, predict_time_ms, lease_holder, claim_key,
-        created_at, started_at, completed_at, deadline_at)
-    SELECT n.c1, n.c2, n.c3, n.c4, n.c5, n.c6::json, n.c7::jsonb, n.c8, n.c9, n.c10, n.c11, n.c12, n.c13, n.c14::jsonb,
-        n.c15, n.c16, n.c17, n.c18, n.c19, n.c20, n.c21, n.c22
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-        $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::bigint[], $17::uuid[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[],
-        $22::timestamptz[])
-        AS n (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22)";
-
-// What is fixed at the reservation is not written again. Who runs an open one is decided by those who take leases, and
-// may have changed since it was loaded.
-const CHANGED_GENERATIONS: &str = "UPDATE generations AS g SET
-        status = n.status, prediction_id = n.prediction_id, provider_used = n.provider_used,
-        error_code = n.error_code, error_message = n.error_message, outputs = n.outputs::jsonb,
-        outputs_expire_at = n.outputs_expire_at, predict_time_ms = n.predict_time_ms, started_at = n.started_at,
-        completed_at = n.completed_at, lease_holder = CASE WHEN n.completed_at IS NULL THEN g.lease_holder END
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-        $8::timestamptz[], $9::bigint[], $10::timestamptz[], $11::timestamptz[])
-        AS n (generation_id, status, prediction_id, provider_used, error_code, error_message, outputs,
-            outputs_expire_at, predict_time_ms, started_at, completed_at)
-    WHERE g.generation_id = n.generation_id";
 
 const REMOVED_GENERATIONS: &str = "DELETE FROM generations AS g USING unnest($1::uuid[]) AS n (id)
     WHERE g.generation_id = n.id";
@@ -73,16 +39,6 @@ const NEW_ATTEMPTS: &str = "INSERT INTO attempts (
         AS n (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18)
     LEFT JOIN generations AS g ON g.generation_id = n.c1";
 
-// Ids ascend in the order the entries were decided.
-const ENTRIES: &str = "INSERT INTO entries (
-        account_id, type, amount, balance_after, generation_id, add_key, model, description, created_at, seq,
-        apikey_id, hash)
-    SELECT n.c1, n.c2, n.c3, n.c4, n.c5, n.c6, n.c7, n.c8, n.c9, n.c10, n.c11, n.c12
-    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-        $9::timestamptz[], $10::bigint[], $11::uuid[], $12::bytea[])
-        WITH ORDINALITY AS n (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, place)
-    ORDER BY n.place";
-
 const CLAIMS: &str = "INSERT INTO idempotency_keys (account_id, key, fingerprint, generation_id, stored, expires_at)
     SELECT n.c1, n.c2, n.c3, n.c4, n.c5::json, n.c6
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[])
@@ -108,26 +64,24 @@ pub(super) async fn effects(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let Effects {
-        accounts,
+        // With the accounts, these are one statement: `moves`.
+        accounts: _,
+        changed_generations: _,
+        entries: _,
         new_generations,
-        changed_generations,
         removed_generations,
         new_attempts,
         changed_attempts,
-        entries,
         claims,
         released_claims,
         budgets,
     } = effects;
     leases::extend(connection, &holders(new_generations, now)).await?;
-    write_accounts(connection, accounts, now).await?;
+    moves::write(connection, effects, now).await?;
     write_budgets(connection, budgets).await?;
-    write_new_generations(connection, &with_records(new_generations)).await?;
-    write_changed_generations(connection, &with_records(changed_generations)).await?;
     remove_generations(connection, removed_generations).await?;
     write_changed_attempts(connection, changed_attempts).await?;
     write_new_attempts(connection, new_attempts).await?;
-    write_entries(connection, entries).await?;
     release_claims(connection, released_claims).await?;
     write_claims(connection, claims).await
 }
@@ -136,35 +90,6 @@ pub(super) async fn effects(
 fn holders(new: &[Generation], now: Timestamp) -> BTreeMap<HolderId, Timestamp> {
     let holders = new.iter().filter_map(|generation| generation.record.as_ref()?.lease_holder);
     holders.map(|holder| (holder, now.plus_ms(LEASE_MS))).collect()
-}
-
-/// A generation without a record has no row: the book never hands one out here.
-fn with_records(generations: &[Generation]) -> Vec<(&Generation, &Record)> {
-    generations.iter().filter_map(|generation| Some((generation, generation.record.as_ref()?))).collect()
-}
-
-fn count(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-async fn write_accounts(connection: &mut PgConnection, rows: &[Account], now: Timestamp) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(ACCOUNTS)
-        .bind(column(rows, |row| row.account_id.0))
-        .bind(column(rows, |row| row.balance.0))
-        .bind(column(rows, |row| row.reserved.0))
-        .bind(column(rows, |row| i64::from(row.in_flight)))
-        .bind(column(rows, |row| count(row.generations_total)))
-        .bind(column(rows, |row| count(row.generations_ever)))
-        .bind(column(rows, |row| count(row.chain_seq)))
-        .bind(column(rows, |row| row.chain_hash.0.as_slice()))
-        .bind(column(rows, |row| Time(row.chain_at)))
-        .bind(Time(now))
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 async fn write_budgets(connection: &mut PgConnection, rows: &[Budget]) -> Result<(), StoreError> {
@@ -176,65 +101,6 @@ async fn write_budgets(connection: &mut PgConnection, rows: &[Budget]) -> Result
         .bind(column(rows, |row| Time(row.window_starts_at)))
         .bind(column(rows, |row| row.spent.0))
         .bind(column(rows, |row| row.archived.0))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_new_generations(
-    connection: &mut PgConnection,
-    rows: &[(&Generation, &Record)],
-) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(NEW_GENERATIONS)
-        .bind(column(rows, |(row, _)| row.generation_id.0))
-        .bind(column(rows, |(row, _)| row.account_id.0))
-        .bind(column(rows, |(_, record)| record.apikey_id.0))
-        .bind(column(rows, |(row, _)| row.model.as_str()))
-        .bind(column(rows, |(_, record)| record.kind.as_str()))
-        .bind(json_column(rows, |(_, record)| Some(&record.request)))
-        .bind(json_column(rows, |(_, record)| Some(&record.provider_order)))
-        .bind(column(rows, |(row, _)| row.amount.0))
-        .bind(column(rows, |(row, _)| row.status.as_str()))
-        .bind(column(rows, |(_, record)| record.prediction_id.as_deref()))
-        .bind(column(rows, |(_, record)| record.provider_used.map(|provider| provider.as_str())))
-        .bind(column(rows, |(_, record)| record.error.as_ref().map(|(code, _)| code.code())))
-        .bind(column(rows, |(_, record)| record.error.as_ref().map(|(_, message)| message.as_str())))
-        .bind(json_column(rows, |(_, record)| record.outputs.as_ref()))
-        .bind(column(rows, |(_, record)| record.outputs_expire_at.map(Time)))
-        .bind(column(rows, |(_, record)| record.predict_time_ms))
-        .bind(column(rows, |(_, record)| record.lease_holder.map(|holder| holder.0)))
-        .bind(column(rows, |(_, record)| record.claim_key.as_deref()))
-        .bind(column(rows, |(_, record)| Time(record.created_at)))
-        .bind(column(rows, |(_, record)| record.started_at.map(Time)))
-        .bind(column(rows, |(_, record)| record.completed_at.map(Time)))
-        .bind(column(rows, |(_, record)| Time(record.deadline_at)))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_changed_generations(
-    connection: &mut PgConnection,
-    rows: &[(&Generation, &Record)],
-) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(CHANGED_GENERATIONS)
-        .bind(column(rows, |(row, _)| row.generation_id.0))
-        .bind(column(rows, |(row, _)| row.status.as_str()))
-        .bind(column(rows, |(_, record)| record.prediction_id.as_deref()))
-        .bind(column(rows, |(_, record)| record.provider_used.map(|provider| provider.as_str())))
-        .bind(column(rows, |(_, record)| record.error.as_ref().map(|(code, _)| code.code())))
-        .bind(column(rows, |(_, record)| record.error.as_ref().map(|(_, message)| message.as_str())))
-        .bind(json_column(rows, |(_, record)| record.outputs.as_ref()))
-        .bind(column(rows, |(_, record)| record.outputs_expire_at.map(Time)))
-        .bind(column(rows, |(_, record)| record.predict_time_ms))
-        .bind(column(rows, |(_, record)| record.started_at.map(Time)))
-        .bind(column(rows, |(_, record)| record.completed_at.map(Time)))
         .execute(connection)
         .await?;
     Ok(())
@@ -288,28 +154,6 @@ async fn write_new_attempts(connection: &mut PgConnection, rows: &[AttemptOf]) -
         .bind(column(rows, |row| row.attempt.start.estimated_cost.0))
         .bind(column(rows, |row| row.attempt.start.simulated))
         .bind(column(rows, |row| Time(row.attempt.submitted_at)))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_entries(connection: &mut PgConnection, rows: &[Entry]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(ENTRIES)
-        .bind(column(rows, |row| row.account_id.0))
-        .bind(column(rows, |row| row.kind.as_str()))
-        .bind(column(rows, |row| row.amount.0))
-        .bind(column(rows, |row| row.balance_after.0))
-        .bind(column(rows, |row| row.generation_id.map(|id| id.0)))
-        .bind(column(rows, |row| row.add_key.as_deref()))
-        .bind(column(rows, |row| row.model.as_deref()))
-        .bind(column(rows, |row| row.description.as_deref()))
-        .bind(column(rows, |row| Time(row.created_at)))
-        .bind(column(rows, |row| count(row.seq)))
-        .bind(column(rows, |row| row.apikey_id.map(|id| id.0)))
-        .bind(column(rows, |row| row.hash.0.as_slice()))
         .execute(connection)
         .await?;
     Ok(())
