@@ -86,6 +86,34 @@ async fn no_account_sees_or_stops_what_belongs_to_another() {
 }
 
 #[tokio::test]
+async fn no_id_of_one_account_is_in_any_answer_of_another() {
+    within(120, async {
+        let stack = Stack::start().await;
+        let (account, stranger) = stack.account("enterprise", "1");
+        let keyed = async |key: &str| {
+            let request = stack.request(Method::POST, "/v1/generate/image/bfl/flux-schnell").bearer_auth(key);
+            let body = json!({ "generation_prompt": "a seal", "generation_provider_order": "fal" });
+            stack.send(request.header("idempotency-key", "shared").json(&body)).await.generation_id()
+        };
+        let (own, foreign) = (keyed(&stack.key).await, keyed(&stranger).await);
+        assert_ne!(own, foreign, "an idempotency key belongs to its account");
+        stack.ended(&own).await;
+        let own_account = stack.get("/v1/status").await.data()["account_id"].as_str().unwrap().to_owned();
+        assert_ne!(own_account, account);
+        for route in proxy::routes::ROUTES.iter().filter(|route| route.method == "GET") {
+            let path =
+                route.template.replace("{model_identifier}", "bfl/flux-schnell").replace("{generation_id}", &own);
+            let reply = stack.send(stack.request(Method::GET, &path).bearer_auth(&stranger)).await;
+            let text = reply.body.to_string();
+            for id in [&own, &own_account] {
+                assert!(!text.contains(id.as_str()), "{path} shows {id}: {text}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_request_that_is_wrong_is_refused_before_anything_is_reserved() {
     within(120, async {
         let stack = Stack::start().await;
