@@ -157,6 +157,8 @@ pub(super) struct CounterpartFile {
     pub(super) item: Option<Value>,
     pub(super) with_input: Option<Value>,
     pub(super) unless: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    pub(super) text_only: bool,
     pub(super) values: Option<ValuesFile>,
     pub(super) sizes: Option<String>,
     pub(super) min: Option<f64>,
