@@ -18,6 +18,7 @@ use crate::{
     clock,
     committer::{Committer, Worker, committer},
     config::{Config, Timing},
+    internal,
     metrics::Metrics,
     operator,
     recovery::{Leases, Recovery},
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) leases: Arc<Leases>,
     pub(crate) touches: Arc<Touches>,
+    pub(crate) routing: internal::routing::Applied,
     pub(crate) token: Token,
     /// Key hashes that may be computed at once.
     pub(crate) hashing: Semaphore,
@@ -77,6 +79,7 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
         metrics: Arc::clone(&metrics),
         leases,
         touches: Arc::default(),
+        routing: internal::routing::Applied::default(),
         token: Token::new(&config.token),
         hashing: Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
         timing: config.timing,

@@ -5,6 +5,7 @@ pub(crate) mod book;
 pub(crate) mod commands;
 pub(crate) mod keys;
 pub(crate) mod leases;
+pub(crate) mod routing;
 
 use std::str::FromStr;
 

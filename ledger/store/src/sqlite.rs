@@ -8,6 +8,7 @@ mod leases;
 mod load;
 mod persist;
 mod reads;
+mod routing;
 mod rows;
 mod sweep;
 mod usage;

@@ -13,4 +13,5 @@ mod leases;
 mod races;
 mod random;
 mod reads;
+mod routing;
 mod sweep;
