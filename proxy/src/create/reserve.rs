@@ -57,6 +57,7 @@ pub async fn reserve(
         Err(LedgerError::Unavailable) => return Err(Reply::ledger_unavailable()),
         Err(LedgerError::Refused) => return Err(Reply::internal_error()),
     }
+    let first = command.first_attempt.provider;
     info!(amount = %command.amount, order = ?command.provider_order, "reserved");
     Ok(Run {
         engine: Arc::clone(engine),
@@ -68,8 +69,9 @@ pub async fn reserve(
         canonical: prepared.canonical,
         created_at,
         deadline: clock::instant_of(deadline_at),
-        chain: Chain::new(command.provider_order),
+        chain: Chain::starting_at(command.provider_order, first),
         permit: Some(prepared.routed.permit),
+        wake: engine.callbacks.listen(generation_id),
     })
 }
 

@@ -51,7 +51,7 @@ pub(super) fn dress_read(head: &mut ResponseHeader, visit: &Visit) -> Result<()>
     Ok(())
 }
 
-fn letterhead(visit: &Visit) -> Letterhead<'_> {
+pub(super) fn letterhead(visit: &Visit) -> Letterhead<'_> {
     Letterhead { request_id: &visit.request_id, timestamp: clock::now(), rate: visit.rate }
 }
 
