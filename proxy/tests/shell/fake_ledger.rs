@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -34,6 +34,8 @@ pub struct FakeLedger {
     pub counts: Arc<Mutex<Vec<RequestCounts>>>,
     /// State of every generation whose id begins with 1.
     pub status: Arc<Mutex<&'static str>>,
+    /// How often they were read.
+    pub reads: Arc<AtomicUsize>,
 }
 
 impl FakeLedger {
@@ -44,6 +46,7 @@ impl FakeLedger {
             gate: Arc::new(Semaphore::new(0)),
             counts: Arc::default(),
             status: Arc::new(Mutex::new("processing")),
+            reads: Arc::default(),
         }
     }
 
@@ -131,6 +134,7 @@ async fn read(State(ledger): State<FakeLedger>, uri: Uri, headers: HeaderMap) ->
         headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").into())).collect();
     let request_id = seen.get(wire::HEADER_REQUEST_ID).cloned().unwrap_or_default();
     if uri.path().starts_with("/v1/content/1") {
+        ledger.reads.fetch_add(1, Ordering::SeqCst);
         let data =
             json!({ "generation_status": *ledger.status.lock().unwrap(), "account": seen[wire::HEADER_ACCOUNT_ID] });
         return Json(json!({ "status": "success", "request_id": request_id, "data": data })).into_response();

@@ -1,10 +1,13 @@
 //! Long polls and event streams on the wire.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use ledger_contract::{Plan, Scope};
 
-use crate::harness::Running;
+use crate::harness::{Running, eventually};
 
 const ONE: &str = "/v1/content/11111111-1111-4111-8111-111111111111";
 const UNKNOWN: &str = "/v1/content/01111111-1111-4111-8111-111111111111";
@@ -76,9 +79,10 @@ async fn a_stream_says_every_change_and_ends_with_the_generation() {
 async fn a_proxy_that_stops_keeps_nobody_waiting() {
     let (proxy, key) = started();
     let began = Instant::now();
-    let stop = proxy.stop.clone();
+    let (stop, reads) = (proxy.stop.clone(), proxy.ledger.reads.clone());
     std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(300));
+        // Once both are looked at, both wait.
+        eventually("both requests wait", || reads.load(Ordering::SeqCst) >= 2);
         stop.gently();
     });
     let (path, stream) = (format!("{ONE}?wait=25"), format!("{ONE}/events"));
