@@ -7,6 +7,7 @@ mod apart;
 mod calls;
 mod crash;
 mod dashboard;
+mod everywhere;
 mod failover;
 mod front_door;
 mod money;
