@@ -5,7 +5,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint format bench demo crash catalog-table
+.PHONY: help run build test lint format bench demo crash chaos catalog-table
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -42,3 +42,7 @@ demo: ## walks through a running stack with curl (start it with `make run`)
 crash: ## kills a stack in the middle of its work, over and over: ROUNDS=20
 	@scripts/install build
 	@BABYSEA_CRASH_ROUNDS=$${ROUNDS:-20} $(CARGO) test --workspace --test e2e crash -- --nocapture
+
+chaos: ## random provider failures and kills together: GENERATIONS=10000 SEED=1
+	@scripts/install build
+	@BABYSEA_CHAOS_GENERATIONS=$${GENERATIONS:-10000} BABYSEA_CHAOS_SEED=$${SEED:-1} $(CARGO) test --workspace --test e2e chaos -- --nocapture

@@ -5,6 +5,7 @@
 mod access;
 mod apart;
 mod calls;
+mod chaos;
 mod crash;
 mod dashboard;
 mod everywhere;
