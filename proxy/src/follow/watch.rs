@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use ledger_contract::{MediaKind, Provider};
 use proxy_normalize::{
-    Endpoint, JobHandle, JobResult, Poll, ProviderFailure, least_poll_ms, poll, poll_interval_ms, read_poll,
+    Endpoint, JobHandle, JobResult, Model, Poll, ProviderFailure, least_poll_ms, poll, poll_interval_ms, read_poll,
     read_result,
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -21,7 +21,7 @@ use crate::{
 /// Before the first question; each next wait is longer by half, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(150);
 /// The same where the provider calls back when the job is over: asking is a back-up then.
-const FIRST_WAIT_REPORTED: Duration = Duration::from_millis(1_000);
+const FIRST_WAIT_REPORTED: Duration = Duration::from_secs(1);
 /// How much longer the longest wait is then.
 const BACKUP_FACTOR: u32 = 4;
 /// For one question. A poll may be repeated, so an answer that hangs is given up.
@@ -52,7 +52,10 @@ impl Pace {
     }
 
     fn of(run: &Run, job: &Job) -> Self {
-        let usual = Self::usual(&run.engine, job.provider, run.kind);
+        let mut usual = Self::usual(&run.engine, job.provider, run.kind);
+        if let Some(ms) = run.offered_model().and_then(Model::poll_ms) {
+            usual.longest = Duration::from_millis(ms).max(usual.least);
+        }
         let wake = Some(run.wake.receiver());
         if !job.is_reported {
             return Self { wake, ..usual };

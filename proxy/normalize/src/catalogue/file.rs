@@ -22,6 +22,7 @@ pub(super) struct ModelFile {
     pub(super) price_by: Vec<String>,
     pub(super) input: Option<InputFile>,
     pub(super) attempt_ms: Option<u64>,
+    pub(super) poll_ms: Option<u64>,
     pub(super) fields: BTreeMap<String, FieldFile>,
     #[serde(default)]
     pub(super) constraint: Vec<ConstraintFile>,
