@@ -27,7 +27,7 @@ use hub::Waiter;
 /// Longest wait that can be asked for, in seconds.
 pub const LONGEST_WAIT_S: u64 = 25;
 /// An answer leaves within 25 s of its request (api contract §1.4), reading it included.
-const ANSWER_WITHIN: Duration = Duration::from_millis(24_000);
+const ANSWER_WITHIN: Duration = Duration::from_secs(24);
 /// Between two looks at a generation that another process follows.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at one that this process follows: only in case a move was missed.

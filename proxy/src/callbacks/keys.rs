@@ -44,9 +44,10 @@ impl Keys {
         let mut known = self.known.get(&provider)?.lock().await;
         if known.wants_fetching(is_refused) {
             known.tried_at = Some(Instant::now());
-            match fetch(engine, provider).await {
-                Some(keys) => known.keys = Some((keys, Instant::now())),
-                None => warn!(%provider, "the keys of callbacks could not be fetched"),
+            if let Some(keys) = fetch(engine, provider).await {
+                known.keys = Some((keys, Instant::now()));
+            } else {
+                warn!(%provider, "the keys of callbacks could not be fetched");
             }
         }
         known.keys.as_ref().map(|(keys, _)| keys.clone())

@@ -8,5 +8,6 @@ mod follow;
 mod ledger;
 mod places;
 mod provider;
+mod sharing;
 mod waiting;
 mod world;
