@@ -126,7 +126,8 @@ async fn current(app: &App) -> Result<RoutingSwitches, Problem> {
         let provider = switch.provider.map_or("", ledger_contract::Provider::as_str);
         digest.update(format!("{provider}\n{}\n", switch.model.as_deref().unwrap_or_default()));
     }
-    let version = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(digest.finalize());
+    let version = format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]));
     Ok(RoutingSwitches { version, switches })
 }
 
