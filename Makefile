@@ -5,7 +5,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint format bench bench-ledger bench-proxy demo crash crash-ledger prove-ledger catalog-table bench-routing bench-rank compare-spark
+.PHONY: help run build test lint format bench bench-ledger bench-proxy demo crash crash-ledger prove-ledger catalog-table bench-routing bench-rank compare-spark chaos
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -79,3 +79,7 @@ $(VENV)/ready:
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet duckdb==2.0.0 pyspark==4.3.0
 	touch $@
+
+chaos: ## random provider failures and kills together: GENERATIONS=10000 SEED=1
+	@scripts/install build
+	@BABYSEA_CHAOS_GENERATIONS=$${GENERATIONS:-10000} BABYSEA_CHAOS_SEED=$${SEED:-1} $(CARGO) test --workspace --test e2e chaos -- --nocapture

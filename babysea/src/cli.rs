@@ -6,7 +6,8 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    account, answer::Outcome, audit, catalog, config::Places, credits, doctor, generate, key, observatory, roles, up,
+    account, answer::Outcome, audit, catalog, config::Places, credits, doctor, generate, key, observatory, roles,
+    routing, up,
 };
 
 /// One API for image and video generation over many providers: reserve, run, fail over, charge.
@@ -70,6 +71,12 @@ pub enum Command {
         #[expect(missing_docs, reason = "the group's own type says it")]
         command: credits::CreditsCommand,
     },
+    /// Takes providers and models out of routing, and in again.
+    Routing {
+        #[command(subcommand)]
+        #[expect(missing_docs, reason = "the group's own type says it")]
+        command: routing::RoutingCommand,
+    },
     /// Makes an image or a video, as a customer would.
     Generate(generate::GenerateArgs),
     /// Checks model files.
@@ -94,6 +101,7 @@ impl Command {
             Self::Account { .. }
             | Self::Key { .. }
             | Self::Credits { .. }
+            | Self::Routing { .. }
             | Self::Generate(_)
             | Self::Catalog { .. }
             | Self::Doctor => false,
@@ -122,6 +130,7 @@ pub fn run(cli: Cli) -> Outcome {
         Command::Account { command } => wait(account::run(&places, command)),
         Command::Key { command } => wait(key::run(&places, command)),
         Command::Credits { command } => wait(credits::run(&places, command)),
+        Command::Routing { command } => wait(routing::run(&places, command)),
         Command::Generate(args) => wait(generate::run(&places, args, json)),
         Command::Catalog { command } => catalog::run(&command),
         Command::Doctor => wait(doctor::run(&places)),

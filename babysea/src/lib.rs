@@ -10,7 +10,7 @@
 //! | [`up`] | all roles in one process |
 //! | [`roles`] | one role in one process |
 //! | [`operator`] | a client of the ledger's internal API, for the commands below |
-//! | [`account`], [`key`], [`credits`], [`audit`] | what an operator does |
+//! | [`account`], [`key`], [`credits`], [`routing`], [`audit`] | what an operator does |
 //! | [`budget`], [`chain`] | parts of those: budgets on the command line, exported hash chains |
 //! | [`generate`] | what a customer does |
 //! | [`observatory`] | `intelligence run` and `rank` |
@@ -33,6 +33,7 @@ pub mod observatory;
 pub mod operator;
 pub mod present;
 pub mod roles;
+pub mod routing;
 pub mod up;
 
 use std::process::ExitCode;

@@ -20,6 +20,7 @@ use crate::{
     committer::{Committer, Worker, committer},
     config::{Config, Timing, without_password},
     feed::Feeds,
+    internal,
     metrics::Metrics,
     operator,
     recovery::{Leases, Recovery},
@@ -50,6 +51,7 @@ pub(crate) struct App {
     pub(crate) region: String,
     pub(crate) request_log: RequestLog,
     pub(crate) archivist: Archivist,
+    pub(crate) routing: internal::routing::Applied,
     pub(crate) token: Token,
     /// Key hashes that may be computed at once.
     pub(crate) hashing: Semaphore,
@@ -90,6 +92,7 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
         region: config.region.clone(),
         request_log,
         archivist: Archivist { store: store.clone(), artifacts: artifacts.clone() },
+        routing: internal::routing::Applied::default(),
         token: Token::new(&config.token),
         hashing: Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
         timing: config.timing,

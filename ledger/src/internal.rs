@@ -8,6 +8,7 @@ pub(crate) mod feed;
 pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod request_log;
+pub(crate) mod routing;
 
 use std::str::FromStr;
 

@@ -52,6 +52,8 @@ fn commands_and_leases() -> Router<Arc<App>> {
         .route(wire::LEASES_TAKE, post(internal::leases::take))
         .route(wire::REQUEST_COUNTS, post(internal::book::count_requests))
         .route(wire::READY, get(internal::book::ready))
+        .route(wire::ROUTING, get(internal::routing::list).put(internal::routing::set))
+        .route(wire::ROUTING_SYNC, post(internal::routing::sync))
         .route(wire::ENTRIES, get(internal::book::entries))
         .route(wire::CHAIN, get(internal::chains::ends))
         .route(wire::CHAIN_ENTRIES, get(internal::chains::entries))

@@ -72,6 +72,13 @@ impl Reply {
         Self::refuse(ErrorCode::GenerationNotFound, "No such generation")
     }
 
+    /// A parameter or header that is not what the contract says.
+    pub fn invalid_field(field: &str, code: &str, message: &str) -> Self {
+        let issue = serde_json::json!([{ "field": field, "code": code, "message": message }]);
+        let error = PublicError::new(ErrorCode::InvalidInput, message);
+        Self::failure(error.with_detail("field", field).with_detail("issues", issue))
+    }
+
     /// The answer kept under an idempotency key, said again.
     pub fn replay(stored: StoredAnswer) -> Self {
         Self::stored(stored).replayed()

@@ -219,6 +219,7 @@ impl ShutdownSignalWatch for Closing {
         self.stop.asked().await;
         info!(running = self.drain.running(), "stopping: running requests may end");
         self.drain.begin();
+        self.engine.closing.cancel();
         tokio::select! {
             () = self.close() => ShutdownSignal::GracefulTerminate,
             () = self.stop.asked_at_once() => ShutdownSignal::FastShutdown,

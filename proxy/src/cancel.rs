@@ -61,6 +61,7 @@ async fn cancel_known(engine: Arc<Engine>, caller: Caller, generation_id: Genera
         CancelAnswer::NotCancelable { status } => return not_cancelable(status),
         CancelAnswer::NotFound => return Reply::generation_not_found(),
     };
+    engine.hub.moved(generation_id);
     let provider_cancel_sent = stop(&engine, generation_id, open).await;
     info!(provider_cancel_sent, "generation canceled");
     Reply::success(
@@ -86,6 +87,7 @@ async fn delete_known(engine: Arc<Engine>, caller: Caller, generation_id: Genera
         DeleteAnswer::NotFound if landed.said_before => (Vec::new(), None),
         DeleteAnswer::NotFound => return Reply::generation_not_found(),
     };
+    engine.hub.moved(generation_id);
     let removing = async { timeout(FILES_BUDGET, outputs::remove(&engine, &files)).await.unwrap_or(0) };
     let (files_deleted, _) = tokio::join!(removing, stop(&engine, generation_id, open));
     info!(files_deleted, "generation deleted");

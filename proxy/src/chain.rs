@@ -36,6 +36,11 @@ impl Chain {
         Self { plan: Plan::new(order), attempt_order: 1, failed: Vec::new() }
     }
 
+    /// With attempt 1 open at `first`: providers before it had no place for it.
+    pub fn starting_at(order: Vec<Provider>, first: Provider) -> Self {
+        Self { plan: Plan::starting_at(order, first), ..Self::new(Vec::new()) }
+    }
+
     /// As another process left it.
     pub fn resume(order: Vec<Provider>, ended: &[EndedAttempt], open: Option<&OpenAttempt>) -> Self {
         let tried: Vec<Provider> =
@@ -77,6 +82,7 @@ impl Chain {
     pub fn fail(&mut self, provider: Provider, failure: &ProviderFailure, draw: f64) -> Next {
         self.failed.push(failure.to_error(provider));
         if !failure.moves_on() {
+            self.plan.stop_waiting();
             return Next::Nobody;
         }
         let repeat = if failure.is_transient_refusal() { self.plan.repeat(draw) } else { None };
@@ -89,6 +95,26 @@ impl Chain {
     /// Moves on without an attempt at the current provider.
     pub fn pass(&mut self) -> Next {
         self.plan.advance().map_or(Next::Nobody, Next::Try)
+    }
+
+    /// Moves on from a provider that is full; it is waited for when nobody else is left.
+    pub fn pass_over(&mut self) -> Next {
+        self.plan.pass_over().map_or(Next::Nobody, Next::Try)
+    }
+
+    /// Whom to wait for when nobody else is left, in order.
+    pub fn waiting(&self) -> &[Provider] {
+        self.plan.waiting()
+    }
+
+    /// One that was waited for has a place.
+    pub fn call(&mut self, provider: Provider) {
+        self.plan.call(provider);
+    }
+
+    /// One that was waited for can't be tried any more.
+    pub fn give_up(&mut self, provider: Provider) {
+        self.plan.give_up(provider);
     }
 
     /// The error of a generation whose providers all failed (api contract §6.1). `out_of_time`: the chain ended because

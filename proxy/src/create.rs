@@ -62,6 +62,8 @@ pub struct CreateRequest {
     pub body: Bytes,
     /// Of valid syntax.
     pub idempotency_key: Option<String>,
+    /// How long the answer may wait for the end of the generation.
+    pub prefer_wait: Option<Duration>,
     /// When the request came: the budget runs from here.
     pub received_at: StdInstant,
 }
@@ -103,9 +105,11 @@ pub async fn create(engine: &Arc<Engine>, request: CreateRequest) -> Reply {
 }
 
 async fn run(engine: Arc<Engine>, request: CreateRequest, generation_id: GenerationId) -> Reply {
-    match steps(&engine, &request, generation_id).await {
-        Ok(reply) | Err(reply) => reply,
+    let (Ok(mut reply) | Err(mut reply)) = steps(&engine, &request, generation_id).await;
+    if let Some(wait) = request.prefer_wait {
+        answer::add_generation(&engine, &request, &mut reply, wait).await;
     }
+    reply
 }
 
 /// `Err` is an answer that came before any provider was asked.

@@ -7,6 +7,7 @@
 mod files;
 pub mod job;
 pub mod late;
+mod places;
 mod submit;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::{
     run::Run,
 };
 use job::Job;
+use places::{Taken, Waited};
 
 /// With less than this left, the next provider is not tried (api contract §9 rule 9).
 const LEAST_TIME_FOR_A_TRY: Duration = Duration::from_secs(1);
@@ -93,11 +95,18 @@ async fn move_on(run: &mut Run, failure: &ProviderFailure, until: Instant) -> Op
     start(run, next, Some(end), until).await
 }
 
-/// Starts the first provider from `next` on that may be tried; `None`: it is started.
+/// Starts the first provider from `next` on that may be tried; `None`: it is started. Full ones are waited for when nobody
+/// else is left.
 async fn start(run: &mut Run, mut next: Next, end: Option<AttemptEnd>, until: Instant) -> Option<Dispatched> {
     loop {
         let (provider, wait) = match next {
-            Next::Nobody => return Some(Dispatched::UsedUp { error: run.chain.error(false), end }),
+            Next::Nobody => {
+                return match places::wait(run, until).await {
+                    Waited::Place(start) => write_ahead(run, end, start, until).await,
+                    Waited::NoTime => Some(Dispatched::UsedUp { error: run.chain.error(true), end }),
+                    Waited::Nobody => Some(Dispatched::UsedUp { error: run.chain.error(false), end }),
+                };
+            }
             Next::Try(provider) => (provider, Duration::ZERO),
             Next::Repeat(provider, wait) => (provider, wait),
         };
@@ -105,16 +114,12 @@ async fn start(run: &mut Run, mut next: Next, end: Option<AttemptEnd>, until: In
             return Some(Dispatched::UsedUp { error: run.chain.error(true), end });
         }
         sleep(wait).await;
-        run.permit = run.engine.breakers.admit(provider);
-        if run.permit.is_some()
-            && let Some(attempt) = run.attempt_start(provider)
-        {
-            let generation_id = run.generation_id;
-            let start = StartAttempt { generation_id, attempt_order: run.chain.next_attempt_order(), start: attempt };
-            return write_ahead(run, end, start, until).await;
-        }
+        next = match places::take(run, provider) {
+            Taken::Place(start) => return write_ahead(run, end, start, until).await,
+            Taken::Full => run.chain.pass_over(),
+            Taken::Refused => run.chain.pass(),
+        };
         info!(%provider, "provider passed over");
-        next = run.chain.pass();
     }
 }
 

@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use crate::{
     Config,
-    breaker::Breakers,
+    breaker::{Breakers, shared},
+    callbacks::Callbacks,
     config::Deadlines,
     content::ContentPolicy,
     follow::{
@@ -29,6 +30,8 @@ use crate::{
     metrics::Metrics,
     outputs::{self, budget::MediaBudget},
     provider::{ProviderClient, endpoints::Endpoints},
+    routing::{self, Routing},
+    wait::hub::Hub,
 };
 
 pub use crate::{
@@ -51,6 +54,8 @@ pub struct Engine {
     pub providers: ProviderClient,
     /// Who may be called right now.
     pub breakers: Breakers,
+    /// Who is not to be called, by an operator's word.
+    pub routing: Routing,
     /// Who should be called first.
     pub rankings: Arc<Rankings>,
     /// Where outputs are kept.
@@ -83,6 +88,14 @@ pub struct Engine {
     pub follows: TaskTracker,
     /// Set when the process stops.
     pub draining: CancellationToken,
+    /// Who waits for a generation to move.
+    pub hub: Arc<Hub>,
+    /// What providers say unasked.
+    pub callbacks: Callbacks,
+    /// Base of every URL that points at us, without a trailing slash.
+    pub public_url: String,
+    /// Set when the process begins to stop: nobody is kept waiting from then on.
+    pub closing: CancellationToken,
     /// Where the work runs.
     pub runtime: Handle,
 }
@@ -96,6 +109,10 @@ impl Engine {
             None => Source::File(config.hints_file.clone()),
         };
         let engine = Arc::new(Self::build(config, metrics).await?);
+        if let Some(url) = &config.redis_url {
+            let client = redis::Client::open(url.as_str()).context("redis_url")?;
+            tokio::spawn(shared::share(engine.breakers.clone(), client, config.region.clone(), engine.holder));
+        }
         engine.start_background(config, source);
         Ok(engine)
     }
@@ -107,6 +124,7 @@ impl Engine {
             endpoints: Endpoints::find(config).await?,
             providers: ProviderClient::new()?,
             breakers: Breakers::new(Arc::clone(&metrics)),
+            routing: Routing::default(),
             rankings: Arc::new(Rankings::default()),
             artifacts: Artifacts::open(&config.artifacts_url)?,
             content: config.content_policy.clone(),
@@ -123,6 +141,10 @@ impl Engine {
             tracker: TaskTracker::new(),
             follows: TaskTracker::new(),
             draining: CancellationToken::new(),
+            hub: Arc::default(),
+            callbacks: Callbacks::new(&config.public_url, &config.ledger_token),
+            public_url: config.public_url.clone(),
+            closing: CancellationToken::new(),
             runtime: Handle::current(),
         })
     }
@@ -132,6 +154,7 @@ impl Engine {
         let (rankings, metrics) = (Arc::clone(&self.rankings), Arc::clone(&self.metrics));
         tokio::spawn(hints::refresh(rankings, source, config.region.clone(), models, metrics));
         tokio::spawn(lease::renew(Arc::clone(self)));
+        tokio::spawn(routing::follow(Arc::clone(self)));
         tokio::spawn(takeover::take_over(Arc::clone(self)));
         tokio::spawn(show_breakers(self.breakers.clone()));
     }

@@ -128,7 +128,10 @@ async fn accept(run: &Run, job: &Job) -> Option<GenerationStatus> {
     };
     info!(provider = %job.provider, attempt = accept.attempt_order, "accepted by provider");
     match run.engine.ledger.land(accept).await.map(|landed| landed.answer) {
-        Ok(AttemptAnswer::Done | AttemptAnswer::AlreadyDone) => None,
+        Ok(AttemptAnswer::Done | AttemptAnswer::AlreadyDone) => {
+            run.engine.hub.moved(run.generation_id);
+            None
+        }
         Ok(AttemptAnswer::Ended { status }) => Some(status),
         // Recovery ended this attempt or this record: whatever runs upstream is no longer ours to deliver.
         Ok(AttemptAnswer::Conflict | AttemptAnswer::Missing) => Some(GenerationStatus::Failed),
@@ -192,7 +195,7 @@ async fn charge(run: &mut Run, stored: Vec<Output>, predict_time_ms: Option<i64>
 /// Our storage was down until the deadline: the provider did its part (api contract §9 rule 3).
 async fn give_up_storing(run: &mut Run) {
     if let Some(permit) = run.permit.take() {
-        permit.settle(proxy_route::Verdict::Success);
+        permit.succeed();
     }
     let error = PublicError::new(ErrorCode::InternalError, "The outputs could not be stored");
     let end = AttemptEnd { outcome: ledger_contract::AttemptOutcome::Discarded, error: None, in_doubt: false };

@@ -10,13 +10,13 @@ mod http;
 use std::{sync::Arc, time::Duration};
 
 use ledger_contract::{
-    AccountId, HolderId,
+    AccountId, GenerationId, HolderId,
     command::{Answer, Ask, Claim, Command},
     feed::{self, FollowKeys, KeyNews},
     request_log::{self, LoggedRequests},
     wire::{
-        self, Balance, FindKeys, FindReplay, FoundKeys, RenewLease, ReplayAnswer, RequestCounts, TakeLeases,
-        TakenLeases,
+        self, Balance, Caller, FindKeys, FindReplay, FoundKeys, RenewLease, ReplayAnswer, RequestCounts,
+        RoutingSwitches, SyncRouting, TakeLeases, TakenLeases,
     },
 };
 use tokio::{
@@ -58,6 +58,19 @@ pub struct Landed<T> {
     pub answer: T,
     /// Whether an earlier answer to the same command was lost: then "already done" may mean "by us".
     pub said_before: bool,
+}
+
+/// A public read of one record, for a verified caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Who reads.
+    pub caller: Caller,
+    /// Which record.
+    pub generation_id: GenerationId,
+    /// `req_…`.
+    pub request_id: &'a str,
+    /// Base of output URLs.
+    pub public_url: &'a str,
 }
 
 /// Asks the ledger. Cheap to clone; all clones share one queue.
@@ -128,6 +141,20 @@ impl LedgerClient {
         self.http.get(wire::BALANCES, &format!("/{account_id}")).await.map_err(harmless)
     }
 
+    /// The record as its owner sees it (api contract §5.9); `None`: they have none of that id.
+    pub async fn generation(&self, reading: &Reading<'_>) -> Result<Option<serde_json::Value>, LedgerError> {
+        let (account_id, apikey_id) = (reading.caller.account_id.to_string(), reading.caller.apikey_id.to_string());
+        let headers = [
+            (wire::HEADER_ACCOUNT_ID, account_id.as_str()),
+            (wire::HEADER_APIKEY_ID, apikey_id.as_str()),
+            (wire::HEADER_REQUEST_ID, reading.request_id),
+            (wire::HEADER_PUBLIC_URL, reading.public_url),
+        ];
+        let read = self.http.read("/v1/content/", &reading.generation_id.to_string(), &headers).await;
+        let envelope: Option<serde_json::Value> = read.map_err(harmless)?;
+        Ok(envelope.and_then(|mut envelope| envelope.get_mut("data").map(serde_json::Value::take)))
+    }
+
     /// Says that this process lives.
     pub async fn renew_lease(&self, holder: HolderId) -> Result<(), LedgerError> {
         let _: serde_json::Value =
@@ -146,6 +173,11 @@ impl LedgerClient {
         Ok(())
     }
 
+    /// What is out of routing; says which list is applied.
+    pub async fn sync_routing(&self, holder: HolderId, version: String) -> Result<RoutingSwitches, LedgerError> {
+        self.http.post(wire::ROUTING_SYNC, &SyncRouting { holder, version }).await.map_err(harmless)
+    }
+
     /// Whether the ledger and its database answer.
     pub async fn ready(&self) -> Result<(), LedgerError> {
         let _: serde_json::Value = self.http.get(wire::READY, "").await.map_err(harmless)?;
@@ -160,8 +192,10 @@ impl LedgerClient {
                 Ok(answers) => return Ok(Said { answers, said_before }),
                 Err(CallError::Lost) => said_before = true,
                 Err(CallError::Unsent) if until.is_some() && !said_before => return Err(LedgerError::Unavailable),
-                Err(CallError::Refused) if until.is_some() && !said_before => return Err(LedgerError::Refused),
-                Err(CallError::Unsent | CallError::Refused) => {}
+                Err(CallError::Refused | CallError::Missing) if until.is_some() && !said_before => {
+                    return Err(LedgerError::Refused);
+                }
+                Err(CallError::Unsent | CallError::Refused | CallError::Missing) => {}
             }
             let next = Instant::now() + jittered(pause);
             if until.is_some_and(|until| next >= until) {
@@ -201,6 +235,6 @@ fn typed<C: Ask>(mut said: Said) -> Result<Landed<C::Answer>, LedgerError> {
 fn harmless(error: CallError) -> LedgerError {
     match error {
         CallError::Unsent | CallError::Lost => LedgerError::Unavailable,
-        CallError::Refused => LedgerError::Refused,
+        CallError::Refused | CallError::Missing => LedgerError::Refused,
     }
 }

@@ -20,15 +20,17 @@
 //! | [`ledger`], [`provider`] | the clients of both |
 //! | [`create`], [`cancel`] | what a customer starts and stops |
 //! | [`dispatch`], [`follow`], [`run`], [`chain`] | a generation's way through its providers |
+//! | [`callbacks`], [`wait`] | who wakes a follower, whom a follower wakes |
 //! | [`inputs`], [`outputs`] | files that come in, files that are kept |
 //! | [`content`] | prompts that the operator refuses |
-//! | [`breaker`], [`hints`] | who may be tried, and who first |
+//! | [`breaker`], [`routing`], [`hints`] | who may be tried, and who first |
 //! | [`config`], [`metrics`], [`drain`], [`operator`] | running it |
 
 pub mod address;
 pub mod answer;
 pub mod app;
 pub mod breaker;
+pub mod callbacks;
 pub mod cancel;
 pub mod chain;
 pub mod clock;
@@ -57,7 +59,9 @@ pub mod provider;
 pub mod reads;
 pub mod request_log;
 pub mod routes;
+pub mod routing;
 pub mod run;
+pub mod wait;
 
 pub use app::run;
 pub use config::Config;

@@ -67,6 +67,7 @@ pub struct Metrics {
     generation_seconds: HistogramVec,
     open_generations: IntGauge,
     breaker: GaugeVec,
+    open_jobs: GaugeVec,
     rankings: IntGauge,
     hint_source: GaugeVec,
     ranking_age: Gauge,
@@ -103,6 +104,10 @@ impl Metrics {
             breaker: register(
                 r,
                 GaugeVec::new(opts("breaker_state", "0 closed, 1 half-open, 2 open"), &["provider"])?,
+            )?,
+            open_jobs: register(
+                r,
+                GaugeVec::new(opts("provider_open_jobs", "Jobs open at a provider"), &["provider", "lane"])?,
             )?,
             rankings: gauge(r, "rankings", "Models with a usable ranking")?,
             hint_source: register(
@@ -180,6 +185,11 @@ impl Metrics {
             BreakerGauge::Open => 2.0,
         };
         self.breaker.with_label_values(&[provider.as_str()]).set(value);
+    }
+
+    /// How many jobs of ours a provider holds. `lane` is a name of the adapters' table.
+    pub fn set_open_jobs(&self, provider: Provider, lane: &str, jobs: u32) {
+        self.open_jobs.with_label_values(&[provider.as_str(), lane]).set(f64::from(jobs));
     }
 
     /// How many rankings are usable, and how old the oldest of them is.

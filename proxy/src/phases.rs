@@ -1,6 +1,8 @@
 //! A request's way through the proxy, as Pingora calls it. The order of the checks is the contract's (api contract §3).
 
 mod admit;
+mod callback;
+mod events;
 mod handle;
 mod intake;
 mod shell;

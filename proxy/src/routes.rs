@@ -39,6 +39,8 @@ impl Class {
 pub enum Kind {
     /// The ledger, under the same path.
     Read,
+    /// What the ledger says of one generation, as it changes.
+    Events,
     /// The price function and the balance.
     Estimate,
     /// The engine: a generation of this media type.
@@ -66,7 +68,7 @@ pub enum Kind {
 pub struct Route {
     /// The only method it has.
     pub method: &'static str,
-    /// `{generation_id}` is one segment; `{model_identifier}` is the whole rest, slashes included.
+    /// `{generation_id}` is one segment, and more may follow; `{model_identifier}` is the whole rest, slashes included.
     pub template: &'static str,
     /// `"<METHOD> <route template>"`, as usage reports it.
     pub endpoint: &'static str,
@@ -102,6 +104,7 @@ pub static ROUTES: &[Route] = &[
     route!("POST", "/v1/generate/video/{model_identifier}", GenerationWrite, Kind::Create(MediaKind::Video)),
     route!("GET", "/v1/content/list", GenerationRead, Kind::Read),
     route!("GET", "/v1/content/{generation_id}", GenerationRead, Kind::Read),
+    route!("GET", "/v1/content/{generation_id}/events", GenerationRead, Kind::Events),
     route!("POST", "/v1/content/generation/cancel/{generation_id}", GenerationDelete, Kind::Cancel),
     route!("DELETE", "/v1/content/{generation_id}", GenerationDelete, Kind::Delete),
     route!("GET", "/v1/health/inference/providers", HealthRead, Kind::HealthProviders),
@@ -119,6 +122,8 @@ pub enum Found<'a> {
     Route(&'static Route, Cow<'a, str>),
     /// An output file, by its key; GET and HEAD only.
     File(Cow<'a, str>),
+    /// A provider's word about a job: its name and the job's token; POST only.
+    Callback(Cow<'a, str>, Cow<'a, str>),
     /// The path exists, with these methods.
     WrongMethod(Vec<&'static str>),
     /// There is no such path.
@@ -135,6 +140,10 @@ pub fn find<'a>(method: &str, path: &'a str) -> Found<'a> {
         let right = FILE_METHODS.contains(&method);
         return if right { Found::File(decode(key)) } else { Found::WrongMethod(FILE_METHODS.to_vec()) };
     }
+    if let Some((provider, token)) = path.strip_prefix("/callbacks/").and_then(|rest| rest.split_once('/')) {
+        let right = method == "POST";
+        return if right { Found::Callback(decode(provider), decode(token)) } else { Found::WrongMethod(vec!["POST"]) };
+    }
     let Some(template) = ROUTES.iter().find(|route| parameter(route.template, path).is_some()).map(|r| r.template)
     else {
         return Found::Nothing;
@@ -148,12 +157,19 @@ pub fn find<'a>(method: &str, path: &'a str) -> Found<'a> {
 
 /// The raw value of the template's parameter if `path` fits (empty for a template without one).
 fn parameter<'a>(template: &str, path: &'a str) -> Option<&'a str> {
-    let Some((literal, name)) = template.split_once('{') else {
+    let Some((literal, name, tail)) = parts(template) else {
         return (template == path).then_some("");
     };
-    let value = path.strip_prefix(literal).filter(|value| !value.is_empty())?;
-    let is_tail = name == "model_identifier}";
+    let value = path.strip_prefix(literal)?.strip_suffix(tail).filter(|value| !value.is_empty())?;
+    let is_tail = name == "model_identifier";
     (is_tail || !value.contains('/')).then_some(value)
+}
+
+/// What stands before the template's parameter, its name, and what stands behind it.
+pub fn parts(template: &str) -> Option<(&str, &str, &str)> {
+    let (literal, rest) = template.split_once('{')?;
+    let (name, tail) = rest.split_once('}')?;
+    Some((literal, name, tail))
 }
 
 /// Percent-decodes, so that `%2F` is a slash; what is not UTF-8 afterwards becomes a name that nothing has.

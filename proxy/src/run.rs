@@ -7,12 +7,18 @@ use ledger_contract::{
     command::{AttemptEnd, Refund, RefundAnswer},
     generation::AttemptStart,
 };
-use proxy_normalize::{Canonical, Endpoint, Model, ProviderFailure};
-use proxy_route::{Verdict, verdict};
+use proxy_normalize::{Canonical, Endpoint, Lane, Model, ProviderFailure, job_count, lane};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::{breaker::Permit, chain::Chain, clock, engine::Engine, ledger::LedgerError};
+use crate::{
+    breaker::{Admitted, Permit},
+    callbacks::Wake,
+    chain::Chain,
+    clock,
+    engine::Engine,
+    ledger::LedgerError,
+};
 
 /// A generation with an open or ended attempt. Exactly one task owns it.
 pub struct Run {
@@ -36,8 +42,10 @@ pub struct Run {
     pub deadline: Instant,
     /// Its attempts.
     pub chain: Chain,
-    /// The open attempt's place at the breaker.
+    /// The open attempt's place at its provider.
     pub permit: Option<Permit>,
+    /// Hears when a provider calls back.
+    pub wake: Wake,
 }
 
 impl Run {
@@ -57,6 +65,14 @@ impl Run {
         attempt_start(&self.engine, model, provider, &self.canonical)
     }
 
+    /// Asks for a place for this attempt.
+    pub fn admit(&self, attempt: &AttemptStart) -> Admitted {
+        match self.offered_model() {
+            Some(model) => admit(&self.engine, model, attempt, &self.canonical),
+            None => Admitted::Refused,
+        }
+    }
+
     /// How long an attempt may run once it is accepted.
     pub fn attempt_ms(&self) -> u64 {
         let deadlines = &self.engine.deadlines;
@@ -71,7 +87,7 @@ impl Run {
     /// Counts the open attempt as failed and says how it is written down.
     pub fn fail_attempt(&mut self, provider: Provider, failure: &ProviderFailure) -> AttemptEnd {
         if let Some(permit) = self.permit.take() {
-            permit.settle(verdict(failure.code));
+            permit.fail(failure.code);
         }
         self.engine.metrics.attempt_ended(provider, AttemptOutcome::Failed, Some(failure.code));
         let attempt = self.chain.attempt_order();
@@ -90,7 +106,7 @@ impl Run {
     /// Counts the open attempt as the one that made the outputs.
     pub fn use_attempt(&mut self) {
         if let Some(permit) = self.permit.take() {
-            permit.settle(Verdict::Success);
+            permit.succeed();
         }
         if let Some(provider) = self.chain.provider() {
             self.engine.metrics.attempt_ended(provider, AttemptOutcome::Used, None);
@@ -123,6 +139,7 @@ impl Run {
 
     /// Counts the end of the generation.
     pub fn ended(&self, status: GenerationStatus) {
+        self.engine.hub.moved(self.generation_id);
         let lived_ms = clock::now().since_ms(self.created_at);
         self.engine.metrics.generation_ended(self.kind, status, clock::millis(lived_ms).as_secs_f64());
     }
@@ -135,8 +152,21 @@ pub fn attempt_start(
     provider: Provider,
     canonical: &Canonical,
 ) -> Option<AttemptStart> {
+    if engine.routing.is_off(provider, model.id()) {
+        return None;
+    }
     let endpoint = engine.endpoints.get(provider)?;
     let native_model = canonical.native_model(model, provider)?.to_owned();
     let estimated_cost = proxy_normalize::provider_cost(model, provider, canonical);
     Some(AttemptStart { provider, native_model, estimated_cost, simulated: endpoint.simulated })
+}
+
+/// Asks for a place for this attempt.
+pub fn admit(engine: &Engine, model: &Model, attempt: &AttemptStart, canonical: &Canonical) -> Admitted {
+    engine.breakers.admit(lane_of(attempt, model.kind()), job_count(model, attempt.provider, canonical))
+}
+
+/// What an attempt counts together with.
+pub fn lane_of(attempt: &AttemptStart, kind: MediaKind) -> Lane {
+    lane(attempt.provider, &attempt.native_model, kind)
 }

@@ -16,3 +16,5 @@ mod files;
 mod reads;
 #[path = "shell/stopping.rs"]
 mod stopping;
+#[path = "shell/waiting.rs"]
+mod waiting;

@@ -5,8 +5,10 @@
 mod access;
 mod apart;
 mod calls;
+mod chaos;
 mod crash;
 mod dashboard;
+mod everywhere;
 mod failover;
 mod feed;
 mod front_door;

@@ -42,19 +42,8 @@ enum Since {
 }
 
 /// One row of either database.
-type Columns = (
-    String,
-    i64,
-    String,
-    String,
-    String,
-    Option<String>,
-    Option<i64>,
-    i64,
-    Option<i64>,
-    Option<f64>,
-    Option<String>,
-);
+type Columns =
+    (String, i64, String, String, String, Option<String>, Option<i64>, i64, Option<i64>, Option<f64>, Option<String>);
 
 /// Where attempts are written down.
 #[derive(Clone, Debug)]
@@ -92,7 +81,9 @@ impl Since {
 
     fn in_postgres(self) -> String {
         let which = match self {
-            Self::JustEnded => "WHERE resolved_at >= to_timestamp($1::bigint / 1000.0) ORDER BY f.resolved_at DESC LIMIT $2",
+            Self::JustEnded => {
+                "WHERE resolved_at >= to_timestamp($1::bigint / 1000.0) ORDER BY f.resolved_at DESC LIMIT $2"
+            }
             Self::InFlight => {
                 "WHERE outcome = 'pending' AND submitted_at >= to_timestamp($1::bigint / 1000.0) \
                  ORDER BY f.submitted_at DESC LIMIT $2"

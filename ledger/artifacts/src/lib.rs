@@ -1,11 +1,14 @@
 //! Output bytes: where they are kept and how they are read back. Reason to exist: **(h)** keeps `object_store` in.
 //!
-//! Two objects per file: the bytes under its key, and a small sidecar `<key>.meta` that says what they are and when they
-//! expire. A file exists once its sidecar does, so a half-written one is never seen; a file is deleted sidecar first.
+//! What a file is and when it expires stands in the object's own metadata in a bucket. A folder keeps none: there a small
+//! sidecar `<key>.meta` says it; a file exists once its sidecar does and is deleted sidecar first. Either way a half-written
+//! file is never seen.
 //! It refuses to know generations or accounts: a key is unguessable, and that is all that protects a file.
 
 mod archive;
 mod key;
+mod meta;
+mod open;
 mod store;
 mod sweep;
 

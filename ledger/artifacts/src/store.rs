@@ -1,16 +1,19 @@
 //! Puts, reads and deletes files. Bounded memory however large a file is.
 
-use std::{fmt, ops::Range, path::Path as FilePath, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use ledger_contract::Timestamp;
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart, local::LocalFileSystem, path::Path,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, WriteMultipart, path::Path,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::key::{SIDECAR, check_key};
+use crate::{
+    key::check_key,
+    meta::{self, Place},
+};
 
 /// Bytes of a file as they are read.
 pub type ArtifactStream = BoxStream<'static, Result<Bytes, ArtifactError>>;
@@ -21,11 +24,8 @@ const PART_BYTES: usize = 5 * 1024 * 1024;
 /// Parts of one upload that may wait for the store at once; with the one being filled it bounds memory to 10 MiB.
 const PARTS_IN_FLIGHT: usize = 1;
 
-/// The largest sidecar that is read.
-const MAX_SIDECAR_BYTES: u64 = 4_096;
-
 /// Object that [`Artifacts::probe`] writes.
-const PROBE: &str = "probe";
+pub(crate) const PROBE: &str = "probe";
 
 /// What a file is and how long it may be served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +39,8 @@ pub struct Meta {
 /// Why a file could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    /// The address is neither `file://PATH` nor anything else that this build can open.
-    #[error("cannot keep outputs at `{0}`: expected file://PATH")]
+    /// The address is neither of the two.
+    #[error("cannot keep outputs at `{0}`: expected file://PATH or s3://BUCKET/PREFIX")]
     BadUrl(String),
     /// The folder can't be made or entered.
     #[error("cannot open the folder of outputs")]
@@ -75,6 +75,7 @@ impl From<object_store::Error> for ArtifactError {
 #[derive(Clone)]
 pub struct Artifacts {
     pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) place: Place,
 }
 
 impl fmt::Debug for Artifacts {
@@ -84,16 +85,6 @@ impl fmt::Debug for Artifacts {
 }
 
 impl Artifacts {
-    /// Opens `file://PATH` (relative paths are relative to the process) and makes the folder if it is not there.
-    pub fn open(url: &str) -> Result<Self, ArtifactError> {
-        let path = url.strip_prefix("file://").filter(|path| !path.is_empty());
-        let path = FilePath::new(path.ok_or_else(|| ArtifactError::BadUrl(url.to_owned()))?);
-        std::fs::create_dir_all(path).map_err(ArtifactError::Folder)?;
-        // A generation is charged once its bytes are kept: they have to be on the disk by then, like the row.
-        let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store) })
-    }
-
     /// See [`crate::new_key`].
     pub fn new_key(random: [u8; 24], extension: &str) -> String {
         crate::new_key(random, extension)
@@ -112,12 +103,13 @@ impl Artifacts {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let path = path_of(key)?;
-        let upload = self.store.put_multipart_opts(&path, object_store::PutMultipartOptions::default()).await?;
+        let options = PutMultipartOptions { attributes: self.place.attributes(meta), ..PutMultipartOptions::default() };
+        let upload = self.store.put_multipart_opts(&path, options).await?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
         match copy(&mut upload, &mut body, limit_bytes).await {
             Ok(size) => {
                 upload.finish().await?;
-                self.put_sidecar(key, meta).await?;
+                self.put_meta(key, meta).await?;
                 Ok(size)
             }
             Err(error) => {
@@ -130,13 +122,17 @@ impl Artifacts {
 
     /// Keeps bytes that are in memory.
     pub async fn put(&self, key: &str, meta: &Meta, bytes: Bytes) -> Result<(), ArtifactError> {
-        self.store.put(&path_of(key)?, bytes.into()).await?;
-        self.put_sidecar(key, meta).await
+        let options = PutOptions { attributes: self.place.attributes(meta), ..PutOptions::default() };
+        self.store.put_opts(&path_of(key)?, bytes.into(), options).await?;
+        self.put_meta(key, meta).await
     }
 
     /// What the file is and its size in bytes; `None` when there is none. Whether it has expired is for the caller to say.
     pub async fn head(&self, key: &str) -> Result<Option<(Meta, u64)>, ArtifactError> {
         let path = path_of(key)?;
+        if self.place == Place::Object {
+            return self.head_with_attributes(&path).await;
+        }
         let Some(meta) = self.sidecar(key).await? else { return Ok(None) };
         match self.store.head(&path).await {
             Ok(object) => Ok(Some((meta, object.size))),
@@ -155,16 +151,29 @@ impl Artifacts {
     /// Removes a file; `false` when there was none.
     pub async fn delete(&self, key: &str) -> Result<bool, ArtifactError> {
         let path = path_of(key)?;
-        let sidecar = self.remove(&sidecar_of(key)).await?;
+        if self.place == Place::Object {
+            // A bucket says of every name that it is gone now.
+            let was_there = self.head_with_attributes(&path).await?.is_some();
+            self.remove(&path).await?;
+            return Ok(was_there);
+        }
+        let sidecar = self.remove(&meta::sidecar_of(key)).await?;
         let bytes = self.remove(&path).await?;
         Ok(sidecar || bytes)
     }
 
-    /// Moves a file's expiry: the plan that decides how long it lives may change. `false` when there is no such file.
+    /// Moves a file's expiry: the plan that decides how long it lives may change. `false` when there is no such file. What
+    /// stands in an object's own metadata can only be changed by writing it anew, which is done in one step at its end.
     pub async fn set_expiry(&self, key: &str, expires_at: Timestamp) -> Result<bool, ArtifactError> {
-        check_key(key)?;
-        let Some(meta) = self.sidecar(key).await? else { return Ok(false) };
-        self.put_sidecar(key, &Meta { expires_at, ..meta }).await?;
+        let Some((meta, size)) = self.head(key).await? else { return Ok(false) };
+        let meta = Meta { expires_at, ..meta };
+        match self.place {
+            Place::Sidecar => self.put_meta(key, &meta).await?,
+            Place::Object => {
+                let bytes = self.get_range(key, 0..size).await?;
+                self.put_stream(key, &meta, bytes, size).await?;
+            }
+        }
         Ok(true)
     }
 
@@ -172,22 +181,6 @@ impl Artifacts {
     pub async fn probe(&self) -> Result<(), ArtifactError> {
         self.store.put(&Path::from(PROBE), Bytes::from_static(b"ok").into()).await?;
         Ok(())
-    }
-
-    async fn put_sidecar(&self, key: &str, meta: &Meta) -> Result<(), ArtifactError> {
-        let text = serde_json::to_vec(meta).map_err(ArtifactError::Sidecar)?;
-        self.store.put(&sidecar_of(key), text.into()).await?;
-        Ok(())
-    }
-
-    pub(crate) async fn sidecar(&self, key: &str) -> Result<Option<Meta>, ArtifactError> {
-        let options = GetOptions { range: Some(GetRange::Bounded(0..MAX_SIDECAR_BYTES)), ..GetOptions::default() };
-        let found = match self.store.get_opts(&sidecar_of(key), options).await {
-            Ok(found) => found.bytes().await?,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        serde_json::from_slice(&found).map(Some).map_err(ArtifactError::Sidecar)
     }
 
     /// A file that is gone already counts as removed, on every kind of store.
@@ -200,13 +193,9 @@ impl Artifacts {
     }
 }
 
-fn path_of(key: &str) -> Result<Path, ArtifactError> {
+pub(crate) fn path_of(key: &str) -> Result<Path, ArtifactError> {
     check_key(key)?;
     Path::parse(key).map_err(|_| ArtifactError::BadKey)
-}
-
-fn sidecar_of(key: &str) -> Path {
-    Path::from(format!("{key}{SIDECAR}"))
 }
 
 async fn copy<E>(

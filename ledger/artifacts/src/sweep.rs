@@ -4,7 +4,7 @@
 use futures::StreamExt;
 use ledger_contract::Timestamp;
 
-use crate::{ArtifactError, Artifacts, key::SIDECAR};
+use crate::{ArtifactError, Artifacts, key::SIDECAR, store::PROBE};
 
 impl Artifacts {
     /// Keys of at most `limit` files that were written before `written_before` and expired before `now` (or never got
@@ -23,10 +23,10 @@ impl Artifacts {
             let object = object?;
             let key = object.location.as_ref();
             let old = object.last_modified.timestamp_millis() < written_before.0;
-            if !old || key.ends_with(SIDECAR) || crate::check_key(key).is_err() {
+            if !old || key == PROBE || key.ends_with(SIDECAR) || crate::check_key(key).is_err() {
                 continue;
             }
-            if self.sidecar(key).await?.is_none_or(|meta| meta.expires_at < now) {
+            if self.meta(key).await?.is_none_or(|meta| meta.expires_at < now) {
                 found.push(key.to_owned());
             }
             if found.len() >= limit {

@@ -118,8 +118,8 @@ async fn a_probe_tells_a_missing_folder() {
 }
 
 #[test]
-fn only_folders_can_be_opened() {
-    for wrong in ["", "file://", "s3://bucket/prefix", "/tmp/x"] {
+fn only_folders_and_buckets_can_be_opened() {
+    for wrong in ["", "file://", "s3://", "s3:///prefix", "s3://bucket?acl=public", "s3://bucket/a//b", "/tmp/x"] {
         assert!(matches!(Artifacts::open(wrong), Err(ArtifactError::BadUrl(_))), "{wrong}");
     }
 }

@@ -68,6 +68,10 @@ pub const ARCHIVE: &str = "/internal/archive";
 pub const ACCOUNT_BUDGET: &str = "/internal/accounts/{account_id}/budget";
 /// `PUT` [`SetBudget`] → [`Budgeted`]`<ApiKey>`.
 pub const KEY_BUDGET: &str = "/internal/keys/{apikey_id}/budget";
+/// `GET` → [`RoutingSwitches`]; `PUT` [`SetRouting`] → [`RoutingChanged`].
+pub const ROUTING: &str = "/internal/routing";
+/// `POST`: [`SyncRouting`] → [`RoutingSwitches`].
+pub const ROUTING_SYNC: &str = "/internal/routing/sync";
 /// `POST` → [`AuditReport`].
 pub const AUDIT: &str = "/internal/audit";
 
@@ -300,6 +304,63 @@ pub struct LedgerEntry {
     pub description: Option<String>,
     /// When it was committed.
     pub created_at: Timestamp,
+}
+
+/// A provider, a model, or a provider for one model, that is out of routing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutingSwitch {
+    /// `None`: every provider.
+    pub provider: Option<crate::Provider>,
+    /// Public id; `None`: every model.
+    pub model: Option<String>,
+    /// An operator's words.
+    pub reason: String,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// All of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutingSwitches {
+    /// Names this list: another one has another version.
+    pub version: String,
+    /// Ordered by provider and model.
+    pub switches: Vec<RoutingSwitch>,
+}
+
+/// Takes something out of routing, or in again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetRouting {
+    /// `None`: every provider; then a model is named.
+    pub provider: Option<crate::Provider>,
+    /// `None`: every model; then a provider is named.
+    pub model: Option<String>,
+    /// At most 200 characters.
+    pub reason: String,
+    /// Out, or in.
+    pub is_disabled: bool,
+}
+
+/// A change of routing, and how far it got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutingChanged {
+    /// `false`: what was to be taken in was not out.
+    pub is_changed: bool,
+    /// Proxies that live.
+    pub proxies: usize,
+    /// Those of them that apply it.
+    pub applied: usize,
+    /// All switches now.
+    pub switches: Vec<RoutingSwitch>,
+}
+
+/// A proxy asks for the list and says which it applies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncRouting {
+    /// Who.
+    pub holder: HolderId,
+    /// Empty: none yet.
+    pub version: String,
 }
 
 /// What `ledger audit` found.

@@ -16,6 +16,7 @@ mod moves;
 mod persist;
 mod reads;
 mod request_log;
+mod routing;
 mod rows;
 mod sweep;
 mod usage;

@@ -12,6 +12,7 @@ mod load;
 mod persist;
 mod reads;
 mod request_log;
+mod routing;
 mod rows;
 mod sweep;
 mod usage;

@@ -1,13 +1,13 @@
 //! Everything that can be asked of a database, as one list. One enum, no trait: the variants are known.
 
 use ledger_contract::{
-    AccountId, ApiKeyId, Budget, BudgetId, GenerationId, HolderId, Plan, Timestamp,
+    AccountId, ApiKeyId, Budget, BudgetId, GenerationId, HolderId, Plan, Provider, Timestamp,
     access::{Account, ApiKey, KeyCandidate},
     budget::BudgetStatus,
     command::{Answer, Claim, Command},
     generation::OpenGeneration,
     request_log::{LoggedRequest, RequestRow},
-    wire::{AuditReport, Budgeted, ChainEnds, ChainRow, LedgerEntry, ReplayAnswer, RequestCounts},
+    wire::{AuditReport, Budgeted, ChainEnds, ChainRow, LedgerEntry, ReplayAnswer, RequestCounts, RoutingSwitch},
 };
 
 use crate::{
@@ -141,6 +141,13 @@ every_store! {
     fn entries(account_id: AccountId, limit: u32, offset: u64) -> Vec<LedgerEntry>;
     /// What this account used since then.
     fn usage(account_id: AccountId, since: Timestamp) -> Usage;
+
+    /// What is out of routing, ordered by provider and model.
+    fn routing_switches() -> Vec<RoutingSwitch>;
+    /// Takes something out of routing; one that is out already gets the new reason.
+    fn disable_routing(switch: &RoutingSwitch) -> ();
+    /// Takes it in again; `false`: it was not out.
+    fn enable_routing(provider: Option<Provider>, model: Option<&str>) -> bool;
 
     /// Counts a report of answered requests, once per report id.
     fn count_requests(counts: &RequestCounts, now: Timestamp) -> ();

@@ -54,6 +54,7 @@ pub struct Model {
     pub(crate) constraints: Vec<Constraint>,
     pub(crate) input_limits: InputLimits,
     pub(crate) attempt_ms: Option<u64>,
+    pub(crate) poll_ms: Option<u64>,
     /// In static order; never empty.
     pub(crate) offers: Vec<Offer>,
 }
@@ -94,6 +95,11 @@ impl Model {
     /// How long one attempt may run once it is accepted, in milliseconds, where this model needs its own limit.
     pub fn attempt_ms(&self) -> Option<u64> {
         self.attempt_ms
+    }
+
+    /// Longest time between two questions about a job, in milliseconds, where this model's jobs have a pace of their own.
+    pub fn poll_ms(&self) -> Option<u64> {
+        self.poll_ms
     }
 
     /// Our regions in which this provider processes the model on its own hosts there; empty: it has no regional

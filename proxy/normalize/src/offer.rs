@@ -80,6 +80,8 @@ pub(crate) struct Counterpart {
     pub(crate) item: Option<Value>,
     /// Said instead when the request has an input file.
     pub(crate) with_input: Option<Value>,
+    /// Never said beside an input file: this is what the provider then does.
+    pub(crate) beside_input: Option<Value>,
     /// Not said when this field has this value: the provider then does it by itself.
     pub(crate) unless: Option<(String, Value)>,
     /// The public values it supports, spelled as in [`spelling`]; nothing: all of the field's.
@@ -150,6 +152,10 @@ impl Counterpart {
     pub(crate) fn serves(&self, name: &str, value: &Value, fields: &Map<String, Value>) -> bool {
         if self.from.len() > 1 {
             return self.serves_together(name, fields);
+        }
+        let silent = self.beside_input.as_ref().filter(|_| model::has_input_file(fields));
+        if silent.is_some_and(|does| does != value) {
+            return false;
         }
         let listed = |list: &Vec<String>| spelling(value).is_some_and(|key| list.iter().any(|listed| *listed == *key));
         self.supported.as_ref().is_none_or(listed) && self.bounds.hold(value)

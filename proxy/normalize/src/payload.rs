@@ -116,6 +116,9 @@ fn native_input(offer: &Offer, said: &Said<'_>) -> Input {
 fn write_counterpart(input: &mut Input, counterpart: &Counterpart, said: &Said<'_>) {
     let with_last = counterpart.to_with_last.as_ref().filter(|_| said.has_last);
     let Some(target) = with_last.or(counterpart.to.as_ref()) else { return };
+    if said.has_input && counterpart.beside_input.is_some() {
+        return;
+    }
     if counterpart.unless.as_ref().is_some_and(|(name, value)| said.get(name) == Some(value)) {
         return;
     }

@@ -175,6 +175,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "generation_moderation: requires",
     ),
     ("price = \"0.01\"", "price = \"0.01\"\nattempt_ms = 5", "attempt_ms"),
+    ("price = \"0.01\"", "price = \"0.01\"\npoll_ms = 5", "poll_ms"),
     (r#"id = "replicate""#, r#"id = "nobody""#, "line 15"),
     (r#"id = "replicate""#, r#"id = "fal""#, "provider fal"),
     (r#"id = "replicate""#, r#"id = "cloudflare""#, "provider cloudflare: synchronous"),

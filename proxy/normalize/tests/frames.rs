@@ -71,6 +71,7 @@ fn openai_generates_from_json_and_edits_from_a_form() {
     assert_eq!(edit.url, "https://api.openai.com/v1/images/edits");
     assert_eq!(edit.input_urls(), [IMAGE, LAST]);
     let (content_type, form) = text(&edit, &[b"\x89PNG-one", b"\xff\xd8-two"]);
+    assert!(!form.contains("moderation"), "edits have no such field");
     assert!(content_type.starts_with("multipart/form-data; boundary="));
     for part in [
         "name=\"model\"\r\n\r\ngpt-image-1\r\n",

@@ -36,7 +36,8 @@ fn is_implied(model: &Model, provider: Provider, name: &str, value: &Value, is_s
         // Transcoded by us, joined by us.
         "generation_output_format" | "generation_output_number" => true,
         // The default, which a provider without the field has anyway.
-        "generation_moderation" | "generation_enhance_prompt" | "generation_steps" => !is_sent,
+        "generation_moderation" => !is_sent || value == &json!(true),
+        "generation_enhance_prompt" | "generation_steps" => !is_sent,
         _ => false,
     }
 }

@@ -56,11 +56,46 @@ enum Phase {
     HalfOpen { probe_since: Option<Timestamp>, successes: u32 },
 }
 
+/// What a process tells the others of its region about its breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// When it last opened or closed.
+    pub changed_at: Timestamp,
+    /// When it half-opens, or half-opened; `None`: closed.
+    pub open_until: Option<Timestamp>,
+    /// Its own counted attempts of the last 300 s.
+    pub attempts: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+    /// Whether it would let a probe through: only one process may.
+    pub wants_probe: bool,
+}
+
+/// What a process hears of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The latest opening or closing of any of them.
+    pub changed_at: Timestamp,
+    /// As in [`Report`].
+    pub open_until: Option<Timestamp>,
+    /// The others' counted attempts since that change.
+    pub attempts: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+    /// Whether the probes are this process's to make.
+    pub may_probe: bool,
+}
+
 /// One provider's breaker. All times are passed in.
 #[derive(Clone, Debug)]
 pub struct Breaker {
     phase: Phase,
     results: Results,
+    changed_at: Timestamp,
+    open_until: Timestamp,
+    /// Attempts and failures of the other processes of our region.
+    others: (u64, u64),
+    may_probe: bool,
 }
 
 impl Default for Breaker {
@@ -72,7 +107,14 @@ impl Default for Breaker {
 impl Breaker {
     /// Closed, with an empty window.
     pub fn new() -> Self {
-        Self { phase: Phase::Closed, results: Results::default() }
+        Self {
+            phase: Phase::Closed,
+            results: Results::default(),
+            changed_at: Timestamp(0),
+            open_until: Timestamp(0),
+            others: (0, 0),
+            may_probe: true,
+        }
     }
 
     /// Where it stands at `now`.
@@ -88,8 +130,10 @@ impl Breaker {
     pub fn would_admit(&self, now: Timestamp) -> bool {
         match self.phase {
             Phase::Closed => true,
-            Phase::Open { until } => now >= until,
-            Phase::HalfOpen { probe_since, .. } => probe_since.is_none_or(|since| is_lost(since, now)),
+            Phase::Open { until } => self.may_probe && now >= until,
+            Phase::HalfOpen { probe_since, .. } => {
+                self.may_probe && probe_since.is_none_or(|since| is_lost(since, now))
+            }
         }
     }
 
@@ -120,28 +164,84 @@ impl Breaker {
         }
     }
 
-    /// The counted attempts of the last 300 s.
+    /// The counted attempts of the last 300 s, those of the other processes included.
     pub fn window(&self, now: Timestamp) -> Window {
-        self.results.sum(now)
+        let own = self.results.sum(now);
+        let (attempts, failures) = self.others;
+        Window {
+            total_attempts: own.total_attempts + attempts,
+            failures: own.failures + failures,
+            successes: own.successes + attempts.saturating_sub(failures),
+            ..own
+        }
+    }
+
+    /// What the other processes of our region are to know.
+    pub fn report(&self, now: Timestamp) -> Report {
+        let own = self.results.sum(now);
+        Report {
+            changed_at: self.changed_at,
+            open_until: (!matches!(self.phase, Phase::Closed)).then_some(self.open_until),
+            attempts: own.total_attempts,
+            failures: own.failures,
+            wants_probe: self.state(now) == BreakerState::HalfOpen,
+        }
+    }
+
+    /// Takes over what the others did since our last change, and counts their attempts beside ours.
+    pub fn hear(&mut self, now: Timestamp, heard: &Heard) {
+        self.others = (heard.attempts, heard.failures.min(heard.attempts));
+        self.may_probe = heard.may_probe;
+        if heard.changed_at > self.changed_at {
+            self.changed_at = heard.changed_at;
+            match heard.open_until {
+                Some(until) => {
+                    self.open_until = until;
+                    self.phase = Phase::Open { until };
+                }
+                None if !matches!(self.phase, Phase::Closed) => {
+                    self.phase = Phase::Closed;
+                    self.start_over(now);
+                }
+                None => {}
+            }
+        }
+        if matches!(self.phase, Phase::Closed) {
+            self.open_if_failing(now);
+        }
+    }
+
+    /// Nobody is heard any more: from now on it judges by itself.
+    pub fn alone(&mut self) {
+        self.others = (0, 0);
+        self.may_probe = true;
     }
 
     fn open_if_failing(&mut self, now: Timestamp) {
-        let Window { total_attempts, failures, .. } = self.results.sum(now);
+        let Window { total_attempts, failures, .. } = self.window(now);
         if total_attempts >= MIN_ATTEMPTS && failures * 2 >= total_attempts {
-            self.phase = Phase::Open { until: now.plus_ms(OPEN_MS) };
+            self.phase = self.opened(now);
         }
+    }
+
+    fn opened(&mut self, now: Timestamp) -> Phase {
+        self.open_until = now.plus_ms(OPEN_MS);
+        self.changed_at = now;
+        Phase::Open { until: self.open_until }
     }
 
     fn end_probe(&mut self, now: Timestamp, verdict: Verdict, successes: u32) {
         self.phase = match verdict {
             Verdict::Neutral => Phase::HalfOpen { probe_since: None, successes },
-            Verdict::Failure => Phase::Open { until: now.plus_ms(OPEN_MS) },
+            Verdict::Failure => self.opened(now),
             Verdict::Success if successes + 1 < PROBES_TO_CLOSE => {
                 Phase::HalfOpen { probe_since: None, successes: successes + 1 }
             }
             Verdict::Success => Phase::Closed,
         };
         if matches!(self.phase, Phase::Closed) {
+            self.changed_at = now;
+            self.others = (0, 0);
             self.start_over(now);
         }
     }

@@ -14,7 +14,7 @@ pub mod order;
 pub mod plan;
 mod window;
 
-pub use breaker::{Admission, Breaker, BreakerState, Verdict, verdict};
+pub use breaker::{Admission, Breaker, BreakerState, Heard, Report, Verdict, verdict};
 pub use limit::{Limit, Place, Signal, signal};
 pub use order::{Candidate, Exploration, Order, is_switched_off, resolve};
 pub use plan::Plan;

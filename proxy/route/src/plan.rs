@@ -83,6 +83,11 @@ impl Plan {
         self.waiting.retain(|other| *other != provider);
     }
 
+    /// Nobody is waited for any more.
+    pub fn stop_waiting(&mut self) {
+        self.waiting.clear();
+    }
+
     /// Takes the one repeat that a resolved order of a single provider has after a transient refusal, and says after
     /// how many milliseconds; `draw` in `[0, 1)` spreads them by ± 20%. `None` when there is no such repeat.
     pub fn repeat(&mut self, draw: f64) -> Option<u64> {

@@ -11,7 +11,13 @@ use super::{
     CreateRequest,
     claim::{claim_of, replay},
 };
-use crate::{answer::Reply, breaker::Permit, engine::Engine, inputs, run::attempt_start};
+use crate::{
+    answer::Reply,
+    breaker::{Admitted, Permit},
+    engine::Engine,
+    inputs,
+    run::{admit, attempt_start},
+};
 
 /// A request that is ready to be reserved.
 pub struct Prepared {
@@ -25,13 +31,13 @@ pub struct Prepared {
     pub routed: Routed,
 }
 
-/// A resolved order whose first provider lets us in.
+/// A resolved order with a provider that lets us in.
 pub struct Routed {
     /// At least one.
     pub order: Vec<Provider>,
-    /// Attempt 1.
+    /// Attempt 1: at the first of them that is not full.
     pub first_attempt: AttemptStart,
-    /// Its place at the breaker.
+    /// Its place at the provider.
     pub permit: Permit,
 }
 
@@ -77,16 +83,18 @@ async fn finish(engine: &Engine, request: &CreateRequest, canonical: &Canonical)
     route(engine, model, canonical, &request.request_id).ok_or_else(no_provider)
 }
 
-/// The resolved order. Its first provider is admitted here, so that BSE4009 never follows a reservation.
+/// The resolved order. The place at its first provider that is not full is taken here, so that BSE4009 never follows a
+/// reservation; the full ones before it keep their place in the order and are waited for at the end of the chain.
 fn route(engine: &Engine, model: &Model, canonical: &Canonical, request_id: &str) -> Option<Routed> {
     let mut order = resolved_order(engine, model, canonical, request_id);
-    while let Some(&provider) = order.first() {
-        if let Some(first_attempt) = attempt_start(engine, model, provider, canonical)
-            && let Some(permit) = engine.breakers.admit(provider)
-        {
-            return Some(Routed { order, first_attempt, permit });
+    let mut place = 0;
+    while let Some(&provider) = order.get(place) {
+        let attempt = attempt_start(engine, model, provider, canonical);
+        match attempt.as_ref().map(|attempt| admit(engine, model, attempt, canonical)).zip(attempt) {
+            Some((Admitted::Yes(permit), first_attempt)) => return Some(Routed { order, first_attempt, permit }),
+            Some((Admitted::Full, _)) => place += 1,
+            Some((Admitted::Refused, _)) | None => _ = order.remove(place),
         }
-        order.remove(0);
     }
     None
 }

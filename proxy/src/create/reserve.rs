@@ -37,6 +37,7 @@ pub async fn reserve(
     };
     let created_at = clock::now();
     let deadline_at = created_at.plus_ms(i64::try_from(total_ms).unwrap_or(i64::MAX));
+    let first = prepared.routed.first_attempt.provider;
     let command = Reserve {
         account_id: request.caller.account_id,
         apikey_id: request.caller.apikey_id,
@@ -68,8 +69,9 @@ pub async fn reserve(
         canonical: prepared.canonical,
         created_at,
         deadline: clock::instant_of(deadline_at),
-        chain: Chain::new(command.provider_order),
+        chain: Chain::starting_at(command.provider_order, first),
         permit: Some(prepared.routed.permit),
+        wake: engine.callbacks.listen(generation_id),
     })
 }
 

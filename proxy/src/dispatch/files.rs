@@ -1,7 +1,7 @@
 //! Input files for providers that want bytes instead of URLs: fetched once per attempt, through the guard, right before the
 //! submission. They were looked at when the generation was created, and are not trusted to be the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -24,8 +24,7 @@ pub async fn fill<'a>(
     requests: &mut [ProviderRequest],
     deadline: Instant,
 ) -> Result<Option<SemaphorePermit<'a>>, ProviderFailure> {
-    let urls: BTreeMap<String, ()> =
-        requests.iter().flat_map(ProviderRequest::input_urls).map(|url| (url.to_owned(), ())).collect();
+    let urls: BTreeSet<String> = requests.iter().flat_map(ProviderRequest::input_urls).map(str::to_owned).collect();
     if urls.is_empty() {
         return Ok(None);
     }
@@ -35,7 +34,7 @@ pub async fn fill<'a>(
     let bytes = largest.saturating_mul(copies as u64);
     let fetched = timeout_at(deadline, async {
         let room = engine.media.room_for(bytes).await;
-        let files = fetch_all(engine, urls.into_keys(), largest).await?;
+        let files = fetch_all(engine, urls.into_iter(), largest).await?;
         Ok((room, files))
     });
     let (room, files) = fetched.await.unwrap_or_else(|_| Err(ProviderFailure::input_unavailable()))?;

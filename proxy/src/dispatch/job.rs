@@ -18,6 +18,8 @@ pub struct Job {
     pub deadline: Instant,
     /// One per submission.
     pub parts: Vec<Part>,
+    /// Whether the provider was asked to call back.
+    pub is_reported: bool,
 }
 
 /// One submission's job.
@@ -49,7 +51,7 @@ impl Job {
             Part::Calling(_) | Part::Finished(_) => None,
         });
         let prediction_id = issued.unwrap_or_else(|| Uuid::now_v7().to_string());
-        Self { provider, prediction_id, deadline, parts }
+        Self { provider, prediction_id, deadline, parts, is_reported: false }
     }
 
     /// A job that another process started; `None` when only that process could have received its result.

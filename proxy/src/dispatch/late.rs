@@ -13,7 +13,11 @@ use tokio::{task::JoinHandle, time::Instant};
 use tracing::{Instrument, Span, info};
 
 use super::job::{Job, Part};
-use crate::{engine::Engine, follow::watch::watch_job, run::Run};
+use crate::{
+    engine::Engine,
+    follow::watch::{Pace, watch_job},
+    run::Run,
+};
 
 /// For one upstream cancel (api contract §1.4).
 pub const CANCEL_BUDGET: Duration = Duration::from_secs(3);
@@ -89,7 +93,16 @@ impl GivenUp {
             return;
         }
         let deadline = Instant::now() + self.watch_for;
-        if watch_job(&self.engine, self.provider, self.kind, &handle, deadline).await.is_ok() {
+        if watch_job(
+            &self.engine,
+            self.provider,
+            Pace::usual(&self.engine, self.provider, self.kind),
+            &handle,
+            deadline,
+        )
+        .await
+        .is_ok()
+        {
             self.discard().await;
         }
     }

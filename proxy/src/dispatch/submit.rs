@@ -37,7 +37,8 @@ pub async fn submit(run: &Run, until: Instant) -> Result<Job, ProviderFailure> {
     };
     let endpoint = Arc::new(endpoint.serving(model));
     let provider = endpoint.provider;
-    let mut requests = submissions(model, provider, &run.canonical, &endpoint, None).map_err(|error| {
+    let target = run.engine.callbacks.target(&endpoint, run.generation_id, run.chain.attempt_order());
+    let mut requests = submissions(model, provider, &run.canonical, &endpoint, target.as_ref()).map_err(|error| {
         error!(%provider, %error, "a submission can't be built");
         not_submittable()
     })?;
@@ -51,7 +52,8 @@ pub async fn submit(run: &Run, until: Instant) -> Result<Job, ProviderFailure> {
     run.engine.metrics.submitted(provider, started.elapsed().as_secs_f64());
     let parts = all_or_none(run, provider, outcomes)?;
     let attempt_ends = Instant::now() + Duration::from_millis(run.attempt_ms());
-    Ok(Job::new(provider, parts, attempt_ends.min(run.deadline)))
+    let job = Job::new(provider, parts, attempt_ends.min(run.deadline));
+    Ok(Job { is_reported: target.is_some(), ..job })
 }
 
 /// All jobs at once. Each answer has until the submission deadline; what comes later is stopped.

@@ -8,12 +8,18 @@ use ledger_contract::{
     command::{AttemptEnd, Refund},
     generation::{OpenAttempt, OpenGeneration},
 };
-use proxy_normalize::{Canonical, ProviderFailure};
+use proxy_normalize::{Canonical, ProviderFailure, job_count};
 use tokio::time::sleep;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::Begin;
-use crate::{chain::Chain, clock, dispatch::job::Job, engine::Engine, run::Run};
+use crate::{
+    chain::Chain,
+    clock,
+    dispatch::job::Job,
+    engine::Engine,
+    run::{Run, lane_of},
+};
 
 const TAKE_EVERY: Duration = Duration::from_secs(3);
 /// Taken at once; more are taken right afterwards.
@@ -60,7 +66,11 @@ fn resume(engine: &Arc<Engine>, generation: OpenGeneration) {
         return;
     };
     let chain = Chain::resume(generation.provider_order, &generation.ended, generation.open.as_ref());
-    let permit = generation.open.as_ref().map(|open| engine.breakers.resumed(open.start.provider));
+    let permit = generation.open.as_ref().map(|open| {
+        let model = engine.catalogue.model(&generation.model);
+        let jobs = model.map_or(1, |model| job_count(model, open.start.provider, &canonical));
+        engine.breakers.resumed(lane_of(&open.start, generation.kind), jobs)
+    });
     let run = Run {
         engine: Arc::clone(engine),
         generation_id: generation.generation_id,
@@ -73,6 +83,7 @@ fn resume(engine: &Arc<Engine>, generation: OpenGeneration) {
         deadline: clock::instant_of(generation.deadline_at),
         chain,
         permit,
+        wake: engine.callbacks.listen(generation.generation_id),
     };
     let begin = generation.open.map_or(Begin::Between, |open| begin_with(&run, &open));
     super::spawn(run, begin);

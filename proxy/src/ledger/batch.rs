@@ -56,7 +56,7 @@ async fn send(http: &Http, groups: Vec<Group>) {
     }
     match call(http, groups.iter().flat_map(|group| group.commands.iter())).await {
         Ok(answers) => hand_out(groups, answers),
-        Err(CallError::Refused) if groups.len() > 1 => {
+        Err(CallError::Refused | CallError::Missing) if groups.len() > 1 => {
             for group in groups {
                 let answers = call(http, group.commands.iter()).await;
                 let _ = group.reply.send(answers);

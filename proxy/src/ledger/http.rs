@@ -25,6 +25,8 @@ pub(super) enum CallError {
     Lost,
     /// The ledger will not do it.
     Refused,
+    /// The ledger knows no such thing.
+    Missing,
 }
 
 /// The address and the client that knows the token.
@@ -61,6 +63,21 @@ impl Http {
         self.measured(path, self.client.get(format!("{}{path}{tail}", self.base))).await
     }
 
+    /// A public read with the caller's identity in `headers`; `None`: there is no such thing.
+    pub async fn read<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        tail: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Option<A>, CallError> {
+        let request = self.client.get(format!("{}{path}{tail}", self.base));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        match self.measured(path, request).await {
+            Err(CallError::Missing) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// Counts a batch that is about to be sent.
     pub fn batch_begins(&self, commands: usize) {
         self.metrics.ledger_batch(commands);
@@ -78,6 +95,7 @@ impl Http {
         match response.status() {
             StatusCode::OK => {}
             StatusCode::SERVICE_UNAVAILABLE => return Err(CallError::Unsent),
+            StatusCode::NOT_FOUND => return Err(CallError::Missing),
             status if status.is_server_error() => return Err(CallError::Lost),
             status => {
                 warn!(path, status = status.as_u16(), "the ledger refused a call");

@@ -32,6 +32,7 @@ impl Shell {
         match routes::find(method.as_str(), &path) {
             Found::Nothing => Ok(Next::Answer(Reply::refuse(ErrorCode::RouteNotFound, "No such route"))),
             Found::WrongMethod(allowed) => Ok(Next::Answer(wrong_method(allowed))),
+            Found::Callback(provider, token) => self.callback(session, visit, &provider, &token).await,
             Found::File(key) => self.file(session, visit, &key).await,
             Found::Route(route, parameter) => {
                 (visit.route, visit.label, visit.parameter) = (Some(route), route.template, parameter.into_owned());

@@ -32,7 +32,7 @@ pub async fn take_in(session: &mut Session) -> Result<Intake, Reply> {
     if !is_json(headers.get_all("content-type").iter().map(http::HeaderValue::as_bytes)) {
         return Err(Reply::refuse(ErrorCode::UnsupportedMediaType, "The request body must be application/json"));
     }
-    let body = read_body(session).await?;
+    let body = read_body(session, BODY_LIMIT).await?;
     proxy_normalize::parse_body(&body).map_err(|rejection| Reply::failure(rejection.error()))?;
     let keys = session.req_header().headers.get_all("idempotency-key");
     let idempotency_key = read_key(keys.iter().map(http::HeaderValue::as_bytes)).map_err(Reply::failure)?;
@@ -62,9 +62,10 @@ pub async fn discard_body(session: &mut Session) -> bool {
     .unwrap_or(false)
 }
 
-async fn read_body(session: &mut Session) -> Result<Bytes, Reply> {
-    if declared_length(session).is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(too_large());
+/// A body of at most `limit` bytes.
+pub async fn read_body(session: &mut Session, limit: usize) -> Result<Bytes, Reply> {
+    if declared_length(session).is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
     }
     if expects_continue(session) && session.as_mut().write_continue_response().await.is_err() {
         return Err(not_received());
@@ -73,7 +74,7 @@ async fn read_body(session: &mut Session) -> Result<Bytes, Reply> {
         let mut body = BytesMut::new();
         loop {
             match session.as_mut().read_request_body().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > BODY_LIMIT => return Err(too_large()),
+                Ok(Some(chunk)) if body.len() + chunk.len() > limit => return Err(too_large(limit)),
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(body.freeze()),
                 Err(_) => return Err(not_received()),
@@ -92,9 +93,9 @@ fn expects_continue(session: &Session) -> bool {
     expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-fn too_large() -> Reply {
-    let error = PublicError::new(ErrorCode::PayloadTooLarge, format!("The request body exceeds {BODY_LIMIT} bytes"));
-    Reply::failure(error.with_detail("limit_bytes", BODY_LIMIT))
+fn too_large(limit: usize) -> Reply {
+    let error = PublicError::new(ErrorCode::PayloadTooLarge, format!("The request body exceeds {limit} bytes"));
+    Reply::failure(error.with_detail("limit_bytes", limit))
 }
 
 fn not_received() -> Reply {

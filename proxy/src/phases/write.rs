@@ -56,7 +56,7 @@ pub(super) fn dress_read(head: &mut ResponseHeader, visit: &Visit) -> Result<()>
 }
 
 /// Without copying what is static.
-fn header_value(text: Cow<'static, str>) -> Result<HeaderValue> {
+pub(super) fn header_value(text: Cow<'static, str>) -> Result<HeaderValue> {
     match text {
         Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
         Cow::Owned(text) => {
@@ -65,7 +65,7 @@ fn header_value(text: Cow<'static, str>) -> Result<HeaderValue> {
     }
 }
 
-fn letterhead(visit: &Visit) -> Letterhead<'_> {
+pub(super) fn letterhead(visit: &Visit) -> Letterhead<'_> {
     Letterhead { request_id: &visit.request_id, timestamp: clock::now(), rate: visit.rate }
 }
 

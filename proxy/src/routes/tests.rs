@@ -12,8 +12,8 @@ fn endpoint(method: &str, path: &str) -> String {
 }
 
 #[test]
-fn there_are_seventeen_operations_and_each_is_found_under_its_template() {
-    assert_eq!(ROUTES.len(), 17);
+fn there_are_eighteen_operations_and_each_is_found_under_its_template() {
+    assert_eq!(ROUTES.len(), 18);
     for route in ROUTES {
         let path = route.template.replace("{model_identifier}", "a/b").replace("{generation_id}", "x");
         assert!(matches!(find(route.method, &path), Found::Route(found, _) if found == route), "{path}");
@@ -64,6 +64,22 @@ fn files_have_get_and_head() {
     assert_eq!(find("HEAD", "/files/ab/c.png"), Found::File("ab/c.png".into()));
     assert_eq!(find("POST", "/files/ab/c.png"), Found::WrongMethod(vec!["GET", "HEAD"]));
     assert_eq!(find("GET", "/files/"), Found::Nothing);
+}
+
+#[test]
+fn events_stand_behind_the_generation_and_belong_to_no_other_path() {
+    assert_eq!(endpoint("GET", "/v1/content/x/events/"), "GET /v1/content/{generation_id}/events = x");
+    assert_eq!(find("POST", "/v1/content/x/events"), Found::WrongMethod(vec!["GET"]));
+    assert_eq!(endpoint("GET", "/v1/content/x/y/events"), "Nothing");
+    assert_eq!(endpoint("GET", "/v1/content//events"), "Nothing");
+    assert!(endpoint("GET", "/v1/content/events").starts_with("GET /v1/content/{generation_id} ="));
+}
+
+#[test]
+fn a_callback_names_its_provider_and_its_job() {
+    assert_eq!(find("POST", "/callbacks/fal/abc"), Found::Callback("fal".into(), "abc".into()));
+    assert_eq!(find("GET", "/callbacks/fal/abc"), Found::WrongMethod(vec!["POST"]));
+    assert_eq!(find("POST", "/callbacks/fal"), Found::Nothing);
 }
 
 #[test]

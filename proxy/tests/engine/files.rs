@@ -1,6 +1,7 @@
 //! Files that come in and files that are kept: what is looked at, and what happens while the store is down.
 
-use crate::world::{POLLED, World, eventually};
+use crate::world::{POLLED, World, eventually, stage::picture};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ledger_contract::{ErrorCode, command::Command};
 use proxy::engine::create;
 use serde_json::json;
@@ -34,6 +35,36 @@ async fn an_input_file_is_fetched_and_known_by_its_content() {
     }
     assert!(world.book.commands().is_empty(), "nothing was reserved");
     assert_eq!(create_with(&world, &[at("large-picture")]).await, Ok(()));
+}
+
+/// A body as it reached the provider, from a request with the large picture as its input file.
+async fn sent_with_input(model: &str, provider: &str) -> (World, Vec<u8>) {
+    let world = World::new().await;
+    let file = format!("{}/large-picture", world.stage.address());
+    let body =
+        json!({"generation_prompt": "x", "generation_input_file": [file], "generation_provider_order": provider});
+    assert_eq!(create(&world.engine, world.request(model, &body)).await.status(), 200);
+    let body = world.stage.last_body();
+    (world, body)
+}
+
+#[tokio::test]
+async fn a_provider_that_wants_base64_gets_the_file_itself() {
+    let (world, body) = sent_with_input("bfl/flux-1.1-pro-ultra", "bfl").await;
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(STANDARD.decode(body["image_prompt"].as_str().unwrap()).unwrap(), picture(512, 512));
+    world.told(&["AcceptAttempt", "Charge"]).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_wants_a_form_gets_the_file_as_a_part() {
+    let (world, body) = sent_with_input("bfl/flux-2-klein-4b", "cloudflare").await;
+    let file = picture(512, 512);
+    let at = body.windows(file.len()).position(|window| window == file).expect("every byte of it");
+    let before = String::from_utf8_lossy(&body[..at]).into_owned();
+    assert!(before.starts_with("--form-") && before.contains("name=\"prompt\"\r\n\r\nx\r\n"), "{before}");
+    assert!(before.ends_with("name=\"input_image_0\"; filename=\"input.png\"\r\nContent-Type: image/png\r\n\r\n"));
+    world.told(&["AcceptAttempt", "Charge"]).await;
 }
 
 #[tokio::test]

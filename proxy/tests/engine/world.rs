@@ -42,12 +42,18 @@ impl World {
     }
 
     pub async fn with(deadlines: Deadlines) -> Self {
+        Self::changed(deadlines, |_| {}).await
+    }
+
+    /// With another configuration.
+    pub async fn changed(deadlines: Deadlines, change: impl FnOnce(&mut Config)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (book, stage) = (Book::default(), Stage::default());
         let ledger = serve(book::routes(book.clone())).await;
         stage.set_address(serve(stage::routes(stage.clone())).await);
         let folder = tempfile::tempdir().unwrap();
-        let config = config(&ledger, &stage.address(), folder.path(), deadlines);
+        let mut config = config(&ledger, &stage.address(), folder.path(), deadlines);
+        change(&mut config);
         let metrics = Arc::new(Metrics::new(&prometheus::Registry::new()).unwrap());
         let engine = Engine::start(&config, metrics).await.unwrap();
         let caller = Caller { account_id: AccountId(Uuid::now_v7()), apikey_id: ApiKeyId(Uuid::now_v7()) };
@@ -73,6 +79,7 @@ impl World {
             model: model.into(),
             body: Bytes::from(body.to_string()),
             idempotency_key: None,
+            prefer_wait: None,
             received_at: Instant::now(),
         }
     }

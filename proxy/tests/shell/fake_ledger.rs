@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -32,11 +32,22 @@ pub struct FakeLedger {
     /// Reads of `/v1/user/account` wait here.
     pub gate: Arc<Semaphore>,
     pub counts: Arc<Mutex<Vec<RequestCounts>>>,
+    /// State of every generation whose id begins with 1.
+    pub status: Arc<Mutex<&'static str>>,
+    /// How often they were read.
+    pub reads: Arc<AtomicUsize>,
 }
 
 impl FakeLedger {
     pub fn new() -> Self {
-        Self { keys: Arc::default(), away: Arc::default(), gate: Arc::new(Semaphore::new(0)), counts: Arc::default() }
+        Self {
+            keys: Arc::default(),
+            away: Arc::default(),
+            gate: Arc::new(Semaphore::new(0)),
+            counts: Arc::default(),
+            status: Arc::new(Mutex::new("processing")),
+            reads: Arc::default(),
+        }
     }
 
     /// A key with these scopes, and its secret. Each belongs to an account of its own.
@@ -71,6 +82,7 @@ impl FakeLedger {
             .route(wire::READY, get(|| async { Json(json!({ "status": "ok" })) }))
             .route(wire::LEASES_RENEW, post(|| async { Json(json!({})) }))
             .route(wire::LEASES_TAKE, post(|| async { Json(json!({ "generations": [] })) }))
+            .route(wire::ROUTING_SYNC, post(|| async { Json(json!({ "version": "", "switches": [] })) }))
             .route(wire::REQUEST_COUNTS, post(count))
             .route("/internal/balances/{account_id}", get(|| async { Json(Balance { balance: Credits(10_000) }) }))
             .fallback(read)
@@ -121,6 +133,12 @@ async fn read(State(ledger): State<FakeLedger>, uri: Uri, headers: HeaderMap) ->
     let seen: serde_json::Map<String, Value> =
         headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").into())).collect();
     let request_id = seen.get(wire::HEADER_REQUEST_ID).cloned().unwrap_or_default();
+    if uri.path().starts_with("/v1/content/1") {
+        ledger.reads.fetch_add(1, Ordering::SeqCst);
+        let data =
+            json!({ "generation_status": *ledger.status.lock().unwrap(), "account": seen[wire::HEADER_ACCOUNT_ID] });
+        return Json(json!({ "status": "success", "request_id": request_id, "data": data })).into_response();
+    }
     if uri.path().starts_with("/v1/content/0") {
         let error = ledger_contract::PublicError::new(ledger_contract::ErrorCode::GenerationNotFound, "unknown");
         let body = json!({ "status": "error", "request_id": request_id, "error": error });

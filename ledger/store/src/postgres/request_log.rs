@@ -17,7 +17,8 @@ const SWEEP_ROWS: i64 = 5_000;
 const DRAW: &str = "INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const DRAWN: &str = "SELECT value FROM deployment WHERE name = $1";
 // A row said again changes nothing, and a deleted key gets no rows any more.
-const KEEP: &str = "INSERT INTO request_log (account_id, at, request_id, apikey_id, key_name, key_prefix, method, endpoint,
+const KEEP: &str =
+    "INSERT INTO request_log (account_id, at, request_id, apikey_id, key_name, key_prefix, method, endpoint,
         query, status, error_code, replayed, ip_hash, user_agent, duration_ms)
     SELECT n.* FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
         $8::text[], $9::text[], $10::bigint[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::bigint[])

@@ -22,5 +22,6 @@ mod races;
 mod random;
 mod reads;
 mod request_log;
+mod routing;
 mod sealing;
 mod sweep;

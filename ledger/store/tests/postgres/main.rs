@@ -35,6 +35,8 @@ mod random;
 mod reads;
 #[path = "../conformance/request_log.rs"]
 mod request_log;
+#[path = "../conformance/routing.rs"]
+mod routing;
 mod server;
 #[path = "../conformance/sweep.rs"]
 mod sweep;

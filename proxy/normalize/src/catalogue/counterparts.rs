@@ -37,6 +37,7 @@ pub(super) fn counterpart(from: &str, written: &CounterpartFile, public: &Public
         write: written.write,
         item: written.item.clone(),
         with_input: written.with_input.clone(),
+        beside_input: beside_input(written, &fields)?,
         unless: unless(written, public)?,
         supported,
         native,
@@ -45,6 +46,15 @@ pub(super) fn counterpart(from: &str, written: &CounterpartFile, public: &Public
     check_shape(&counterpart, &fields)?;
     check_bounds(&counterpart, &fields)?;
     Ok(counterpart)
+}
+
+/// What is not said is the default, so a field without one cannot be left unsaid.
+fn beside_input(written: &CounterpartFile, fields: &[&Field]) -> Result<Option<Value>, Problem> {
+    match (written.text_only, fields) {
+        (false, _) => Ok(None),
+        (true, [Field { default: Some(default), .. }]) => Ok(Some(default.clone())),
+        (true, _) => Err(Problem::new("text_only", "goes with one field that has a default")),
+    }
 }
 
 fn unless(written: &CounterpartFile, public: &Public<'_>) -> Result<Option<(String, Value)>, Problem> {

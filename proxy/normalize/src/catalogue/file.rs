@@ -22,6 +22,7 @@ pub(super) struct ModelFile {
     pub(super) price_by: Vec<String>,
     pub(super) input: Option<InputFile>,
     pub(super) attempt_ms: Option<u64>,
+    pub(super) poll_ms: Option<u64>,
     pub(super) fields: BTreeMap<String, FieldFile>,
     #[serde(default)]
     pub(super) constraint: Vec<ConstraintFile>,
@@ -157,6 +158,8 @@ pub(super) struct CounterpartFile {
     pub(super) item: Option<Value>,
     pub(super) with_input: Option<Value>,
     pub(super) unless: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    pub(super) text_only: bool,
     pub(super) values: Option<ValuesFile>,
     pub(super) sizes: Option<String>,
     pub(super) min: Option<f64>,

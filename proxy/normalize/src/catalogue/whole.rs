@@ -1,5 +1,7 @@
 //! A whole model: its parts, and what only holds or fails between them.
 
+use std::ops::RangeInclusive;
+
 use ledger_contract::MediaKind;
 use serde_json::{Map, Value};
 
@@ -40,7 +42,8 @@ pub(super) fn model(source: &ModelFile, sizes: &SizeTables) -> Result<Model, Pro
         price: prices::price(source, &fields)?,
         constraints: offers::constraints(&source.constraint, &fields)?,
         input_limits: input_limits(source)?,
-        attempt_ms: attempt_ms(source)?,
+        attempt_ms: within("attempt_ms", source.attempt_ms, 1_000..=MAX_ATTEMPT_MS)?,
+        poll_ms: within("poll_ms", source.poll_ms, 100..=MAX_POLL_MS)?,
         fields,
         offers,
     };
@@ -74,10 +77,13 @@ fn input_limits(source: &ModelFile) -> Result<InputLimits, Problem> {
 /// Longest attempt of any model, in milliseconds.
 const MAX_ATTEMPT_MS: u64 = 3_600_000;
 
-fn attempt_ms(source: &ModelFile) -> Result<Option<u64>, Problem> {
-    match source.attempt_ms {
-        Some(ms) if !(1_000..=MAX_ATTEMPT_MS).contains(&ms) => {
-            Err(Problem::new("attempt_ms", format!("must be 1000 to {MAX_ATTEMPT_MS}")))
+/// Longest time between two questions about any model's job, in milliseconds.
+const MAX_POLL_MS: u64 = 60_000;
+
+fn within(name: &str, ms: Option<u64>, range: RangeInclusive<u64>) -> Result<Option<u64>, Problem> {
+    match ms {
+        Some(ms) if !range.contains(&ms) => {
+            Err(Problem::new(name, format!("must be {} to {}", range.start(), range.end())))
         }
         other => Ok(other),
     }

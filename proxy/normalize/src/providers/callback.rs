@@ -3,12 +3,14 @@
 
 mod bfl;
 mod fal;
+mod fetch;
 mod replicate;
 
 use ledger_contract::{Provider, Timestamp};
 use serde_json::Value;
 
 pub use fal::{KeysUnreadable, read_keys};
+pub use fetch::{keys_request, read_keys_answer};
 
 /// How far the clock of a signed callback may be from ours, in milliseconds (api contract §9).
 const WINDOW_MS: i64 = 300_000;

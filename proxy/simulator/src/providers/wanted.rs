@@ -229,35 +229,4 @@ fn k_size(name: &str, ratio: &str) -> Option<Size> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests {
-    use super::*;
-
-    fn wanted(provider: Provider, model: &str, input: &str) -> Wanted {
-        Input::new(provider, model, &serde_json::from_str(input).unwrap()).wanted()
-    }
-
-    #[test]
-    fn replicate_inputs_decide_size_kind_and_number() {
-        let schnell = r#"{"aspect_ratio": "16:9", "output_format": "png", "num_outputs": 3}"#;
-        let wanted_schnell = wanted(Provider::Replicate, "black-forest-labs/flux-schnell", schnell);
-        assert_eq!(wanted_schnell, Wanted { size: (1344, 768), format: Format::Png, count: 3, duration_ms: 0 });
-        let seedream = r#"{"aspect_ratio": "4:3", "size": "4K", "max_images": 4}"#;
-        let wanted_seedream = wanted(Provider::Replicate, "bytedance/seedream-4", seedream);
-        assert_eq!(wanted_seedream, Wanted::image((4096, 3072), Format::Jpeg));
-        let veo = wanted(Provider::Replicate, "google/veo-2", r#"{"aspect_ratio": "9:16", "duration": 6}"#);
-        assert_eq!(veo, Wanted { size: (720, 1280), format: Format::Mp4, count: 1, duration_ms: 6_000 });
-    }
-
-    #[test]
-    fn fal_inputs_decide_size_kind_and_number() {
-        let object = r#"{"image_size": {"width": 2304, "height": 1728}, "num_images": 2}"#;
-        let seedream = wanted(Provider::Fal, "fal-ai/bytedance/seedream/v4/text-to-image", object);
-        assert_eq!(seedream, Wanted { size: (2304, 1728), format: Format::Jpeg, count: 2, duration_ms: 0 });
-        assert_eq!(wanted(Provider::Fal, "fal-ai/flux/schnell", "{}"), Wanted::image((1024, 768), Format::Jpeg));
-        let banana = wanted(Provider::Fal, "fal-ai/nano-banana", r#"{"aspect_ratio": "3:2"}"#);
-        assert_eq!(banana, Wanted::image((1216, 832), Format::Png));
-        let veo = wanted(Provider::Fal, "fal-ai/veo2", r#"{"aspect_ratio": "16:9", "duration": "7s"}"#);
-        assert_eq!(veo, Wanted { size: (1280, 720), format: Format::Mp4, count: 1, duration_ms: 7_000 });
-    }
-}
+mod tests;

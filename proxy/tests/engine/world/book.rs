@@ -5,14 +5,19 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::{get, post},
+};
 use ledger_contract::{
     Credits,
     command::{
         Answer, AttemptAnswer, CancelAnswer, ChargeAnswer, Command, DeleteAnswer, Refund, RefundAnswer, ReserveAnswer,
     },
     generation::OpenGeneration,
-    wire::{AnswerBatch, CommandBatch, ReplayAnswer, TakenLeases},
+    wire::{AnswerBatch, CommandBatch, ReplayAnswer, RoutingSwitch, RoutingSwitches, TakenLeases},
 };
 use serde_json::{Value, json};
 
@@ -32,6 +37,7 @@ struct Pages {
     faults: VecDeque<Fault>,
     taken: Vec<OpenGeneration>,
     replay: Option<ReplayAnswer>,
+    switches: Vec<RoutingSwitch>,
 }
 
 /// The ledger's memory, shared with the test.
@@ -57,6 +63,27 @@ impl Book {
     /// What lookups of idempotency keys say.
     pub fn replay(&self, answer: ReplayAnswer) {
         self.0.lock().unwrap().replay = Some(answer);
+    }
+
+    /// Takes a provider out of routing.
+    pub fn switch_off(&self, provider: ledger_contract::Provider) {
+        let (model, reason, created_at) = (None, String::new(), ledger_contract::Timestamp(0));
+        let switch = RoutingSwitch { provider: Some(provider), model, reason, created_at };
+        self.0.lock().unwrap().switches.push(switch);
+    }
+
+    /// What became of the one generation.
+    fn status(&self) -> Option<&'static str> {
+        let names = self.names();
+        let said = |name| names.contains(&name);
+        let status = if said("Charge") {
+            "succeeded"
+        } else if said("Refund") {
+            "failed"
+        } else {
+            "processing"
+        };
+        said("Reserve").then_some(status)
     }
 
     /// Everything that was carried out, oldest first.
@@ -111,6 +138,8 @@ pub fn routes(book: Book) -> Router {
         .route("/internal/leases/renew", post(async || Json(json!({}))))
         .route("/internal/leases/take", post(take))
         .route("/internal/replays/find", post(replays))
+        .route("/internal/routing/sync", post(switches))
+        .route("/v1/content/{generation_id}", get(record))
         .with_state(book)
 }
 
@@ -135,4 +164,14 @@ async fn take(State(book): State<Book>, Json(_): Json<Value>) -> Json<TakenLease
 
 async fn replays(State(book): State<Book>, Json(_): Json<Value>) -> Json<ReplayAnswer> {
     Json(book.0.lock().unwrap().replay.clone().unwrap_or(ReplayAnswer::Unknown))
+}
+
+async fn switches(State(book): State<Book>, Json(_): Json<Value>) -> Json<RoutingSwitches> {
+    let switches = book.0.lock().unwrap().switches.clone();
+    Json(RoutingSwitches { version: switches.len().to_string(), switches })
+}
+
+async fn record(State(book): State<Book>, Path(id): Path<String>) -> Result<Json<Value>, StatusCode> {
+    let status = book.status().ok_or(StatusCode::NOT_FOUND)?;
+    Ok(Json(json!({ "data": { "generation_id": id, "generation_status": status } })))
 }

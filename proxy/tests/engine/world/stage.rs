@@ -10,6 +10,7 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -43,7 +44,9 @@ struct Props {
     address: String,
     behaviours: HashMap<Provider, Behaviour>,
     submissions: Vec<Provider>,
+    bodies: Vec<Vec<u8>>,
     cancels: Vec<String>,
+    polls: usize,
 }
 
 /// The providers, shared with the test.
@@ -59,6 +62,20 @@ impl Stage {
     /// Who was asked, in order.
     pub fn submissions(&self) -> Vec<Provider> {
         self.0.lock().unwrap().submissions.clone()
+    }
+
+    /// What the last submission to bfl or cloudflare carried.
+    pub fn last_body(&self) -> Vec<u8> {
+        self.0.lock().unwrap().bodies.last().cloned().unwrap_or_default()
+    }
+
+    fn received(&self, body: &[u8]) {
+        self.0.lock().unwrap().bodies.push(body.to_vec());
+    }
+
+    /// How often bfl was asked for a job.
+    pub fn polls(&self) -> usize {
+        self.0.lock().unwrap().polls
     }
 
     /// Jobs that were cancelled.
@@ -139,12 +156,14 @@ async fn replicate_cancel(State(stage): State<Stage>, Path(id): Path<String>) ->
     Json(json!({"id": "r1", "status": "canceled"}))
 }
 
-async fn bfl_submit(State(stage): State<Stage>) -> Result<Json<Value>, StatusCode> {
+async fn bfl_submit(State(stage): State<Stage>, body: Bytes) -> Result<Json<Value>, StatusCode> {
+    stage.received(&body);
     stage.submitted(Provider::Bfl).await?;
     Ok(Json(json!({"id": "b1", "polling_url": format!("{}/bfl-task?id=b1", stage.address())})))
 }
 
 async fn bfl_poll(State(stage): State<Stage>) -> Json<Value> {
+    stage.0.lock().unwrap().polls += 1;
     Json(match stage.behaviour(Provider::Bfl) {
         Behaviour::NeverEnds => json!({"id": "b1", "status": "Pending"}),
         Behaviour::Fails => json!({"id": "b1", "status": "Error"}),
@@ -152,7 +171,8 @@ async fn bfl_poll(State(stage): State<Stage>) -> Json<Value> {
     })
 }
 
-async fn cloudflare_run(State(stage): State<Stage>) -> Result<Json<Value>, StatusCode> {
+async fn cloudflare_run(State(stage): State<Stage>, body: Bytes) -> Result<Json<Value>, StatusCode> {
+    stage.received(&body);
     stage.submitted(Provider::Cloudflare).await?;
     Ok(Json(
         json!({"result": {"image": STANDARD.encode(picture(8, 4))}, "success": true, "errors": [], "messages": []}),

@@ -1,0 +1,10 @@
+-- What operators took out of routing: a provider, a model, or a pair of both. An empty text stands for all of them.
+
+CREATE TABLE routing_switches (
+    provider   TEXT    NOT NULL,
+    model      TEXT    NOT NULL,
+    reason     TEXT    NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (provider, model),
+    CONSTRAINT a_switch_names_something CHECK (provider <> '' OR model <> '')
+) STRICT;
