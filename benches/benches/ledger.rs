@@ -3,6 +3,7 @@
 //!
 //! Callers never get a head start: every cell runs alone, rounds interleave the cells, and the table shows medians.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
+#![allow(clippy::cast_precision_loss, reason = "callers and latencies are shown, not counted with")]
 
 #[path = "ledger/callers.rs"]
 mod callers;

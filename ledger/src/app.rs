@@ -98,14 +98,14 @@ pub async fn serve(config: Config, registry: &Registry, shutdown: CancellationTo
         timing: config.timing,
     });
     metrics.database_up(true);
-    let stop = shutdown.child_token();
+    let (stop, closing) = (shutdown.child_token(), store.clone());
     let mut tasks = background(&app, artifacts, &stop);
     if let Some(operator) = operator {
         tasks.spawn(http("operator", operator, operator::router(registry.clone(), store), stop.clone()));
     }
     tasks.spawn(http("calls", listener, routes::router(app), stop.clone()));
     tracing::info!(%address, region = config.region, "the ledger serves");
-    let done = tokio::spawn(supervise(tasks, worker, stop, config.timing.drain));
+    let done = tokio::spawn(supervise(tasks, worker, stop, config.timing.drain, closing));
     Ok(Running { address, done })
 }
 
@@ -180,6 +180,7 @@ async fn supervise(
     worker: Worker,
     stop: CancellationToken,
     drain: Duration,
+    store: Store,
 ) -> anyhow::Result<()> {
     let mut worker = tokio::spawn(worker.run());
     let early = tokio::select! {
@@ -199,6 +200,8 @@ async fn supervise(
     if tokio::time::timeout(drain, rest).await.is_err() {
         tracing::warn!("calls that did not end in time are dropped");
     }
+    // Leaves one whole database file behind; what is committed is safe without it.
+    let _ = tokio::time::timeout(Duration::from_secs(1), store.close()).await;
     match early {
         Some(part) => Err(anyhow::anyhow!("the ledger's part `{part}` ended by itself")),
         None => Ok(()),

@@ -118,7 +118,7 @@ async fn work(stack: &mut Stack, customers: &Arc<Customers>, count: usize, seed:
 
 /// Every record of every customer, once all are terminal.
 async fn settled(stack: &Stack, customers: &Customers) -> Vec<Value> {
-    eventually("the end of every generation", Duration::from_secs(240), async || {
+    eventually("the end of every generation", Duration::from_mins(4), async || {
         let records = customers.records(stack).await?;
         records.iter().all(is_terminal).then_some(records)
     })

@@ -47,7 +47,7 @@ async fn every_model_delivers_at_every_provider_it_is_offered_at() {
 
 /// Waits where the plan's rate limit says so: there are more cases than a burst.
 async fn created(stack: &Stack, case: &Case) -> String {
-    let reply = eventually(&case.name, Duration::from_secs(60), async || {
+    let reply = eventually(&case.name, Duration::from_mins(1), async || {
         let reply = stack.create(&case.route, case.body.clone()).await;
         (reply.status != 429).then_some(reply)
     })
@@ -65,7 +65,7 @@ async fn picture(stack: &Stack) -> String {
 
 /// Looked at slowly enough for the general rate limit, with many generations under way.
 async fn ended(stack: &Stack, id: &str) -> Value {
-    eventually(&format!("the end of {id}"), Duration::from_secs(120), async || {
+    eventually(&format!("the end of {id}"), Duration::from_mins(2), async || {
         let record = stack.generation(id).await;
         is_terminal(&record).then_some(record)
     })

@@ -47,7 +47,7 @@ pub struct Plain {
 impl Plain {
     pub async fn new(url: &str, accounts: &[Uuid]) -> Self {
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
-        let pool = pool.acquire_timeout(std::time::Duration::from_secs(60)).connect(url).await.unwrap();
+        let pool = pool.acquire_timeout(std::time::Duration::from_mins(1)).connect(url).await.unwrap();
         sqlx::raw_sql(SCHEMA).execute(&pool).await.unwrap();
         let fill = "INSERT INTO plain_accounts SELECT id, 9000000000, 0, 0 FROM unnest($1::uuid[]) AS n (id)";
         sqlx::query(fill).bind(accounts).execute(&pool).await.unwrap();

@@ -54,7 +54,7 @@ fn compare() {
             let before = peer.cpu();
             let outcome = stage.load(peer, CONNECTIONS, round);
             assert_eq!(outcome.errors, 0, "{}: {outcome:?}", peer.name);
-            measured.entry(peer.name).or_default().push(Measured { cpu: peer.cpu() - before, outcome });
+            measured.entry(peer.name).or_default().push(Measured { cpu: peer.cpu().saturating_sub(before), outcome });
         }
     }
     report::table(&measured);

@@ -40,7 +40,7 @@ pub struct Stage {
     folder: tempfile::TempDir,
     upstream: String,
     redis: Option<String>,
-    _processes: Vec<Process>,
+    processes: Vec<Process>,
 }
 
 impl Stage {
@@ -50,16 +50,16 @@ impl Stage {
         std::fs::write(folder.path().join("keys"), secrets.concat()).unwrap();
         let strangers: Vec<String> = (0..keys).map(|_| format!("bye_{}\n", random_text(38))).collect();
         std::fs::write(folder.path().join("strangers"), strangers.concat()).unwrap();
-        let mut stage = Self { folder, upstream: free_address(), redis: None, _processes: Vec::new() };
+        let mut stage = Self { folder, upstream: free_address(), redis: None, processes: Vec::new() };
         let keys = stage.path("keys");
         let upstream = Process::start(OTHER_CORE, &own_program(), &["upstream", &stage.upstream, &keys], &[]);
-        stage._processes.push(upstream);
+        stage.processes.push(upstream);
         wait_for(&stage.upstream);
         if has("redis-server") {
             let address = free_address();
             let port = address.rsplit(':').next().unwrap();
             let arguments = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-            stage._processes.push(Process::start(OTHER_CORE, "redis-server", &arguments, &[]));
+            stage.processes.push(Process::start(OTHER_CORE, "redis-server", &arguments, &[]));
             wait_for(&address);
             stage.redis = Some(format!("redis://{address}"));
         }
@@ -69,18 +69,18 @@ impl Stage {
     /// Every peer that is installed here.
     pub fn peers(&self) -> Vec<Peer> {
         let mut peers = vec![
-            self.peer("bare pingora", |address| (own_program(), vec!["bare".into(), address, self.upstream.clone()])),
+            Self::peer("bare pingora", |address| (own_program(), vec!["bare".into(), address, self.upstream.clone()])),
             self.babysea("babysea", ""),
         ];
         peers.extend(self.redis.as_deref().map(|redis| self.babysea("babysea with redis", redis)));
         if has("nginx") {
-            peers.push(self.peer("nginx", |address| {
+            peers.push(Self::peer("nginx", |address| {
                 let config = self.write("nginx.conf", &nginx(&address, &self.upstream, self.folder.path()));
                 ("nginx".into(), vec!["-e".into(), "/dev/null".into(), "-c".into(), config])
             }));
         }
         if has("haproxy") {
-            peers.push(self.peer("haproxy", |address| {
+            peers.push(Self::peer("haproxy", |address| {
                 let config = self.write("haproxy.cfg", &haproxy(&address, &self.upstream));
                 ("haproxy".into(), vec!["-db".into(), "-f".into(), config])
             }));
@@ -88,7 +88,7 @@ impl Stage {
         peers
     }
 
-    fn peer(&self, name: &'static str, command: impl FnOnce(String) -> (String, Vec<String>)) -> Peer {
+    fn peer(name: &'static str, command: impl FnOnce(String) -> (String, Vec<String>)) -> Peer {
         let address = free_address();
         let (program, arguments) = command(address.clone());
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -143,7 +143,7 @@ impl Stage {
 fn nginx(listen: &str, upstream: &str, folder: &Path) -> String {
     let folder = folder.display();
     format!(
-        "daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;\n\
+        "daemon off; master_process off; workerprocesses 1; pid {folder}/nginx.pid; error_log /dev/null;\n\
          events {{ worker_connections 4096; }}\n\
          http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {folder}/b;\n\
          proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n\

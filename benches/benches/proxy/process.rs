@@ -52,7 +52,7 @@ pub fn free_address() -> String {
 /// Waits until somebody listens there.
 pub fn wait_for(address: &str) {
     let address: SocketAddr = address.parse().unwrap();
-    let gives_up_at = Instant::now() + Duration::from_secs(60);
+    let gives_up_at = Instant::now() + Duration::from_mins(1);
     while TcpStream::connect(address).is_err() {
         assert!(Instant::now() < gives_up_at, "nobody listens at {address}");
         std::thread::sleep(Duration::from_millis(20));

@@ -59,7 +59,7 @@ pub fn stranger(stage: &Stage, peers: &[Peer]) {
             let outcome = stage.load_with(peer, keys, 8, Duration::from_secs(1));
             costs.push(
                 Measured {
-                    cpu: peer.cpu() - before,
+                    cpu: peer.cpu().saturating_sub(before),
                     outcome: Outcome { requests: outcome.requests + outcome.errors, ..outcome },
                 }
                 .cpu_us(),

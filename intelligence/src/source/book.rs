@@ -1,5 +1,5 @@
 //! All SQL of the observatory: three questions to the view `attempt_facts`. Opens the book anew for every reading, so that
-//! it holds no lock and follows a replaced file; never writes. SQLite counts milliseconds, Postgres has times of their own
+//! it holds no lock and follows a replaced file; never writes. `SQLite` counts milliseconds, Postgres has times of their own
 //! type; everything else is one text for both.
 
 use std::collections::HashSet;

@@ -60,6 +60,10 @@ pub struct AttemptOf {
     pub account_id: AccountId,
     /// Public model id.
     pub model: String,
+    /// Seconds that were asked for, if the model has such a choice.
+    pub duration: Option<serde_json::Number>,
+    /// Resolution that was asked for, if the model has such a choice.
+    pub resolution: Option<String>,
     /// The attempt.
     pub attempt: Attempt,
 }
@@ -218,11 +222,14 @@ impl Book {
 
 impl Effects {
     fn take_generation(&mut self, GenerationSlot { now, was }: GenerationSlot) {
+        let asked = |field: &str| now.record.as_ref().and_then(|record| record.request.get(field));
         for attempt in &now.attempts {
             let of = |attempt: &Attempt| AttemptOf {
                 generation_id: now.generation_id,
                 account_id: now.account_id,
                 model: now.model.clone(),
+                duration: asked("generation_duration").and_then(|value| value.as_number()).cloned(),
+                resolution: asked("generation_resolution").and_then(|value| value.as_str()).map(str::to_owned),
                 attempt: attempt.clone(),
             };
             match was.as_ref().and_then(|was| was.attempt(attempt.attempt_order)) {

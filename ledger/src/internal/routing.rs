@@ -126,8 +126,8 @@ async fn current(app: &App) -> Result<RoutingSwitches, Problem> {
         let provider = switch.provider.map_or("", ledger_contract::Provider::as_str);
         digest.update(format!("{provider}\n{}\n", switch.model.as_deref().unwrap_or_default()));
     }
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(digest.finalize());
-    let version = format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+    let head = digest.finalize().first_chunk::<8>().copied().unwrap_or_default();
+    let version = format!("{:016x}", u64::from_be_bytes(head));
     Ok(RoutingSwitches { version, switches })
 }
 

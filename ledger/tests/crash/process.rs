@@ -44,7 +44,7 @@ impl Ledger {
 
     pub async fn until_ready(&self) {
         let http = reqwest::Client::new();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         loop {
             let asked = http.get(format!("{}{}", self.url, wire::READY)).bearer_auth(TOKEN).send().await;
             if asked.is_ok_and(|response| response.status().is_success()) {

@@ -24,9 +24,9 @@ fn every_test_that_an_invariant_names_exists() {
     let mut named = 0;
     for row in rows {
         let tests = row.trim_end_matches('|').rsplit('|').next().unwrap();
-        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
-        assert!(!names.is_empty(), "no test: {row}");
-        for name in names {
+        let listed: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!listed.is_empty(), "no test: {row}");
+        for name in listed {
             assert!(known.contains(name), "no such test: {name}");
             named += 1;
         }

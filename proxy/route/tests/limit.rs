@@ -53,11 +53,15 @@ fn it_grows_by_one_per_round_of_full_use_up_to_what_is_documented() {
     let mut limit = Limit::new(Some(4));
     let mut places = fill(&mut limit, 4);
     limit.give_back(NOW, places.pop().unwrap(), Signal::Pressure);
-    places.into_iter().for_each(|place| limit.give_back(NOW, place, Signal::Silence));
+    for place in places {
+        limit.give_back(NOW, place, Signal::Silence);
+    }
     assert_eq!(limit.limit(NOW), Some(2));
     for expected in [3, 4, 4, 4] {
         for _ in 0..4 {
-            fill(&mut limit, 4).into_iter().for_each(|place| limit.give_back(NOW, place, Signal::Room));
+            for place in fill(&mut limit, 4) {
+                limit.give_back(NOW, place, Signal::Room);
+            }
         }
         assert!(limit.limit(NOW).unwrap() >= expected.min(4));
     }

@@ -24,7 +24,7 @@ pub enum Source {
     /// Nodes of a Redis cluster.
     Cluster {
         /// Knows the addresses.
-        client: ClusterClient,
+        client: Box<ClusterClient>,
         /// Once connected, it reconnects by itself.
         connection: Option<Box<ClusterConnection>>,
     },
@@ -51,7 +51,7 @@ impl Source {
     pub fn redis(url: &str) -> Result<Self, SourceError> {
         if url.contains(',') {
             let nodes: Vec<&str> = url.split(',').map(str::trim).filter(|node| !node.is_empty()).collect();
-            return Ok(Self::Cluster { client: ClusterClient::new(nodes)?, connection: None });
+            return Ok(Self::Cluster { client: Box::new(ClusterClient::new(nodes)?), connection: None });
         }
         Ok(Self::Redis { client: Box::new(redis::Client::open(url)?), connection: None })
     }

@@ -2,7 +2,7 @@
 //! entries. An empty array writes nothing.
 
 use ledger_book::{Account, Effects, Entry, Generation, Record};
-use ledger_contract::Timestamp;
+use ledger_contract::{Provider, Timestamp};
 use sqlx::{PgConnection, Postgres as Driver, postgres::PgArguments, query::Query};
 
 use super::rows::{Time, column, json_column};
@@ -102,7 +102,7 @@ fn bind_new<'q>(statement: Statement<'q>, rows: &[(&'q Generation, &'q Record)])
         .bind(column(rows, |(row, _)| row.amount.0))
         .bind(column(rows, |(row, _)| row.status.as_str()))
         .bind(column(rows, |(_, record)| record.prediction_id.as_deref()))
-        .bind(column(rows, |(_, record)| record.provider_used.map(|provider| provider.as_str())))
+        .bind(column(rows, |(_, record)| record.provider_used.map(Provider::as_str)))
         .bind(column(rows, |(_, record)| record.error.as_ref().map(|(code, _)| code.code())))
         .bind(column(rows, |(_, record)| record.error.as_ref().map(|(_, message)| message.as_str())))
         .bind(json_column(rows, |(_, record)| record.outputs.as_ref()))
@@ -121,7 +121,7 @@ fn bind_changed<'q>(statement: Statement<'q>, rows: &[(&'q Generation, &'q Recor
         .bind(column(rows, |(row, _)| row.generation_id.0))
         .bind(column(rows, |(row, _)| row.status.as_str()))
         .bind(column(rows, |(_, record)| record.prediction_id.as_deref()))
-        .bind(column(rows, |(_, record)| record.provider_used.map(|provider| provider.as_str())))
+        .bind(column(rows, |(_, record)| record.provider_used.map(Provider::as_str)))
         .bind(column(rows, |(_, record)| record.error.as_ref().map(|(code, _)| code.code())))
         .bind(column(rows, |(_, record)| record.error.as_ref().map(|(_, message)| message.as_str())))
         .bind(json_column(rows, |(_, record)| record.outputs.as_ref()))

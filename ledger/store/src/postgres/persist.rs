@@ -25,19 +25,16 @@ const CHANGED_ATTEMPTS: &str = "UPDATE attempts AS t SET
             resolved_at)
     WHERE t.generation_id = n.generation_id AND t.attempt_order = n.attempt_order";
 
-// Its size is read off the generation's request, which stands already.
 const NEW_ATTEMPTS: &str = "INSERT INTO attempts (
         generation_id, attempt_order, outcome, prediction_id, handle, error, error_code, in_doubt, accepted_at,
         resolved_at, account_id, model, kind, provider, native_model, estimated_cost, simulated, submitted_at,
         duration_s, resolution)
     SELECT n.c1, n.c2, n.c3, n.c4, n.c5::json, n.c6::json, n.c7, n.c8, n.c9, n.c10, n.c11, n.c12, n.c13, n.c14, n.c15,
-        n.c16, n.c17, n.c18, (g.request ->> 'generation_duration')::double precision,
-        g.request ->> 'generation_resolution'
+        n.c16, n.c17, n.c18, n.c19, n.c20
     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
         $9::timestamptz[], $10::timestamptz[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::text[],
-        $16::bigint[], $17::boolean[], $18::timestamptz[])
-        AS n (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18)
-    LEFT JOIN generations AS g ON g.generation_id = n.c1";
+        $16::bigint[], $17::boolean[], $18::timestamptz[], $19::float8[], $20::text[])
+        AS n (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20)";
 
 const CLAIMS: &str = "INSERT INTO idempotency_keys (account_id, key, fingerprint, generation_id, stored, expires_at)
     SELECT n.c1, n.c2, n.c3, n.c4, n.c5::json, n.c6
@@ -154,6 +151,8 @@ async fn write_new_attempts(connection: &mut PgConnection, rows: &[AttemptOf]) -
         .bind(column(rows, |row| row.attempt.start.estimated_cost.0))
         .bind(column(rows, |row| row.attempt.start.simulated))
         .bind(column(rows, |row| Time(row.attempt.submitted_at)))
+        .bind(column(rows, |row| row.duration.as_ref().and_then(serde_json::Number::as_f64)))
+        .bind(column(rows, |row| row.resolution.as_deref()))
         .execute(connection)
         .await?;
     Ok(())

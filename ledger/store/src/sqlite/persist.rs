@@ -50,7 +50,6 @@ const CHANGED_ATTEMPTS: &str = "UPDATE attempts SET
     WHERE attempts.generation_id = n.value ->> 'generation_id'
         AND attempts.attempt_order = n.value ->> 'attempt_order'";
 
-// Its size is read off the generation's request, which stands already.
 const NEW_ATTEMPTS: &str = "INSERT INTO attempts (
         generation_id, attempt_order, account_id, model, kind, provider, native_model, outcome, estimated_cost,
         simulated, prediction_id, handle, error, error_code, in_doubt, submitted_at, accepted_at, resolved_at,
@@ -60,8 +59,7 @@ const NEW_ATTEMPTS: &str = "INSERT INTO attempts (
         value ->> 'estimated_cost', value ->> 'simulated', value ->> 'prediction_id', value ->> 'handle',
         value ->> 'error', value ->> 'error_code', value ->> 'in_doubt', value ->> 'submitted_at',
         value ->> 'accepted_at', value ->> 'resolved_at',
-        (SELECT request ->> 'generation_duration' FROM generations g WHERE g.generation_id = value ->> 'generation_id'),
-        (SELECT request ->> 'generation_resolution' FROM generations g WHERE g.generation_id = value ->> 'generation_id')
+        value ->> 'duration', value ->> 'resolution'
     FROM json_each(?1)";
 
 // Ids ascend in the order the entries were decided.
@@ -203,6 +201,8 @@ fn attempt(of: &AttemptOf) -> Result<Value, StoreError> {
         "error": opt_json_text(attempt.error.as_ref())?,
         "error_code": attempt.error.as_ref().map(|error| error.code),
         "in_doubt": attempt.in_doubt,
+        "duration": of.duration,
+        "resolution": of.resolution,
         "submitted_at": attempt.submitted_at,
         "accepted_at": attempt.accepted_at,
         "resolved_at": attempt.resolved_at.filter(|_| attempt.outcome != AttemptOutcome::Pending),

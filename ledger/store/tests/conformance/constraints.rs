@@ -55,6 +55,7 @@ const TRIPS: &[(&str, &str)] = &[
         "INSERT INTO request_log SELECT account_id, 1, 'r', 'k', 'n', 'p', 'GET', '/', '', 200, '', 0, '192.0.2.1', '', 1
         FROM accounts",
     ),
+    ("a_switch_names_something", "INSERT INTO routing_switches VALUES ('', '', '', 1)"),
     ("a_chain_counts_from_zero", "UPDATE accounts SET chain_seq = -1"),
     ("a_chain_ends_in_a_hash", "UPDATE accounts SET chain_hash = 'x'"),
     (
@@ -154,7 +155,8 @@ async fn an_add_key_is_used_once_per_account() {
 async fn a_generation_has_one_open_and_one_used_attempt() {
     let (database, raw) = seeded().await;
     let again = "INSERT INTO attempts SELECT generation_id, 2, account_id, model, kind, provider, native_model,
-        outcome, estimated_cost, simulated, NULL, NULL, NULL, NULL, 0, submitted_at, NULL, resolved_at FROM attempts";
+        outcome, estimated_cost, simulated, NULL, NULL, NULL, NULL, 0, submitted_at, NULL, resolved_at, NULL, NULL
+        FROM attempts";
     assert!(refusal(&raw, again).await.contains("UNIQUE constraint failed: attempts.generation_id"));
     database.ask(charge(1, 1)).await;
     assert!(refusal(&raw, again).await.contains("UNIQUE constraint failed: attempts.generation_id"));

@@ -25,6 +25,12 @@ const TRIPS: &[(&str, &str)] = &[
     ("a_generation_is_completed_when_terminal", "UPDATE generations SET status = 'canceled'"),
     ("a_success_has_outputs", "UPDATE generations SET status = 'succeeded', completed_at = now()"),
     ("a_failure_says_why", "UPDATE generations SET status = 'failed', completed_at = now()"),
+    (
+        "an_address_is_kept_as_a_hash",
+        "INSERT INTO request_log SELECT account_id, now(), 'r', account_id, 'n', 'p', 'GET', '/', '', 200, '', false,
+        '192.0.2.1', '', 1 FROM accounts",
+    ),
+    ("a_switch_names_something", "INSERT INTO routing_switches VALUES ('', '', '', now())"),
     ("attempts_count_from_one", "UPDATE attempts SET attempt_order = 0"),
     ("an_outcome_is_a_known_outcome", "UPDATE attempts SET outcome = 'lost', resolved_at = submitted_at"),
     ("an_attempt_is_resolved_unless_pending", "UPDATE attempts SET outcome = 'failed'"),

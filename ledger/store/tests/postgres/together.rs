@@ -65,7 +65,7 @@ async fn two_processes_that_name_accounts_in_opposite_orders_never_deadlock() {
             }
         });
     }
-    tokio::time::timeout(Duration::from_secs(60), working.join_all()).await.expect("nobody waits in a circle");
+    tokio::time::timeout(Duration::from_mins(1), working.join_all()).await.expect("nobody waits in a circle");
     let raw = database.raw().await;
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(sqlx::query_scalar::<_, i64>(deadlocks).fetch_one(&raw).await.unwrap(), 0);
