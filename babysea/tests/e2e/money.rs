@@ -49,6 +49,33 @@ async fn requests_with_one_new_key_at_once_make_one_generation() {
 }
 
 #[tokio::test]
+async fn a_budget_that_would_be_passed_starts_nothing_and_a_new_one_acts_on_the_next_request() {
+    within(120, async {
+        let mut stack = Stack::start().await;
+        let (account, _) = stack.account("pro", "1.000");
+        let create = ["key", "create", "--account", &account, "--name", "thrifty", "--budget", "0.005/day"];
+        let key = stack.json(&create);
+        stack.key = key["api_key"].as_str().unwrap().to_owned();
+        stack.ended(&stack.image("fal").await.generation_id()).await;
+
+        let refused = stack.image("fal").await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (402, "BSE1010"));
+        let details = &refused.body["error"]["details"];
+        assert_eq!(
+            (&details["budget"], &details["spent"], &details["required"]),
+            (&json!(0.005), &json!(0.005), &json!(0.005))
+        );
+        assert!(details["window_ends_at"].as_str().unwrap().ends_with("T00:00:00.000Z"), "{details}");
+        assert_eq!(stack.submissions("fal").await.len(), 1);
+
+        stack.json(&["key", "set-budget", "--key", key["apikey_id"].as_str().unwrap(), "--budget", "none"]);
+        stack.ended(&stack.image("fal").await.generation_id()).await;
+        stack.assert_audit_is_clean();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn credits_that_do_not_suffice_start_nothing_and_a_grant_counts_once() {
     within(120, async {
         let mut stack = Stack::start().await;

@@ -23,11 +23,10 @@ const WAIT: Duration = Duration::from_secs(4);
 const COMMITTING: u32 = 2;
 
 /// A batch is looked up by ids, whatever the tables' statistics say: plans made while they were empty would scan them.
-const LOOK_UPS: [(&str, &str); 6] = [
+const LOOK_UPS: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
-    ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("jit", "off"),
 ];

@@ -18,15 +18,16 @@ use crate::error::StoreError;
 type Generations = BTreeMap<GenerationId, Generation>;
 type Names = BTreeSet<(AccountId, String)>;
 
+// Ids are looked for by `= ANY`, never by joining their list: a plan made while a table was small would turn such a join
+// round and read the whole table for every batch.
+//
 // Every generation has a reserve, also a deleted one: its entry says whose it is.
 const ACCOUNTS: &str =
     "SELECT account_id, plan, balance, reserved, in_flight, generations_total, generations_ever, chain_seq, chain_hash,
         chain_at
     FROM accounts WHERE account_id = ANY (ARRAY(SELECT unnest($1::uuid[]) UNION
-        SELECT e.account_id FROM unnest($2::uuid[]) AS n (id) JOIN entries AS e
-            ON e.generation_id = n.id AND e.type = 'reserve' UNION
-        SELECT a.account_id FROM unnest($2::uuid[]) AS n (id) JOIN archived_generations AS a
-            ON a.generation_id = n.id))
+        SELECT account_id FROM entries WHERE generation_id = ANY ($2) AND type = 'reserve' UNION
+        SELECT account_id FROM archived_generations WHERE generation_id = ANY ($2)))
     ORDER BY account_id FOR NO KEY UPDATE";
 const CLAIMS: &str = "SELECT k.account_id, k.key, k.fingerprint, k.generation_id, k.stored, k.expires_at
     FROM unnest($1::uuid[], $2::text[]) AS n (account_id, key) JOIN idempotency_keys AS k USING (account_id, key)";
@@ -36,25 +37,21 @@ const ADDS: &str = "SELECT e.account_id, e.add_key, e.amount
     UNION ALL
     SELECT a.account_id, a.add_key, a.amount
     FROM unnest($1::uuid[], $2::text[]) AS n (account_id, add_key) JOIN archived_adds AS a USING (account_id, add_key)";
-const RECORDS: &str = "SELECT g.* FROM unnest($1::uuid[]) AS n (id) JOIN generations AS g ON g.generation_id = n.id";
-const ATTEMPTS: &str = "SELECT t.* FROM unnest($1::uuid[]) AS n (id) JOIN attempts AS t ON t.generation_id = n.id
-    ORDER BY t.generation_id, t.attempt_order";
+const RECORDS: &str = "SELECT * FROM generations WHERE generation_id = ANY ($1)";
+const ATTEMPTS: &str = "SELECT * FROM attempts WHERE generation_id = ANY ($1) ORDER BY generation_id, attempt_order";
 // What stays of a deleted or archived generation. Each part has its unique index.
-const REMAINS: &str = "SELECT e.generation_id, e.account_id, e.model, e.type, e.amount
-    FROM unnest($1::uuid[]) AS n (id) JOIN entries AS e ON e.generation_id = n.id AND e.type = 'reserve'
+const REMAINS: &str = "SELECT generation_id, account_id, model, type, amount
+    FROM entries WHERE generation_id = ANY ($1) AND type = 'reserve'
     UNION ALL
-    SELECT e.generation_id, e.account_id, e.model, e.type, e.amount
-    FROM unnest($1::uuid[]) AS n (id) JOIN entries AS e
-    ON e.generation_id = n.id AND e.type IN ('charge', 'refund')
+    SELECT generation_id, account_id, model, type, amount
+    FROM entries WHERE generation_id = ANY ($1) AND type IN ('charge', 'refund')
     UNION ALL
-    SELECT a.generation_id, a.account_id, NULL, a.ended, a.amount
-    FROM unnest($1::uuid[]) AS n (id) JOIN archived_generations AS a ON a.generation_id = n.id";
+    SELECT generation_id, account_id, NULL, ended, amount
+    FROM archived_generations WHERE generation_id = ANY ($1)";
 // An account's own budget, and the one that a key counts to.
-const BUDGETS: &str = "SELECT b.*, NULL::uuid AS apikey_id FROM unnest($1::uuid[]) AS n (id)
-    JOIN budgets AS b ON b.budget_id = n.id
+const BUDGETS: &str = "SELECT b.*, NULL::uuid AS apikey_id FROM budgets AS b WHERE b.budget_id = ANY ($1)
     UNION ALL
-    SELECT b.*, k.apikey_id FROM unnest($2::uuid[]) AS n (id)
-    JOIN budget_keys AS k ON k.apikey_id = n.id JOIN budgets AS b ON b.budget_id = k.budget_id";
+    SELECT b.*, k.apikey_id FROM budget_keys AS k JOIN budgets AS b USING (budget_id) WHERE k.apikey_id = ANY ($2)";
 
 /// Everything `needs` names and what hangs on it.
 pub(super) async fn book(connection: &mut PgConnection, needs: &Needs) -> Result<Book, StoreError> {

@@ -19,7 +19,7 @@ const MOVES: &str = "WITH moved AS (
         $8::bytea[], $9::timestamptz[])
         AS n (account_id, balance, reserved, in_flight, generations_total, generations_ever, chain_seq, chain_hash,
             chain_at)
-    WHERE a.account_id = n.account_id
+    WHERE a.account_id = n.account_id AND a.account_id = ANY ($1)
 ), made AS (
     INSERT INTO generations (
         generation_id, account_id, apikey_id, model, kind, request, provider_order, amount, status, prediction_id,
@@ -42,7 +42,7 @@ const MOVES: &str = "WITH moved AS (
         $40::timestamptz[], $41::bigint[], $42::timestamptz[], $43::timestamptz[])
         AS n (generation_id, status, prediction_id, provider_used, error_code, error_message, outputs,
             outputs_expire_at, predict_time_ms, started_at, completed_at)
-    WHERE g.generation_id = n.generation_id
+    WHERE g.generation_id = n.generation_id AND g.generation_id = ANY ($33)
 )
 INSERT INTO entries (
     account_id, type, amount, balance_after, generation_id, add_key, model, description, created_at, seq, apikey_id, hash)

@@ -23,7 +23,7 @@ const CHANGED_ATTEMPTS: &str = "UPDATE attempts AS t SET
         $9::timestamptz[], $10::timestamptz[])
         AS n (generation_id, attempt_order, outcome, prediction_id, handle, error, error_code, in_doubt, accepted_at,
             resolved_at)
-    WHERE t.generation_id = n.generation_id AND t.attempt_order = n.attempt_order";
+    WHERE t.generation_id = n.generation_id AND t.attempt_order = n.attempt_order AND t.generation_id = ANY ($1)";
 
 const NEW_ATTEMPTS: &str = "INSERT INTO attempts (
         generation_id, attempt_order, outcome, prediction_id, handle, error, error_code, in_doubt, accepted_at,
@@ -51,7 +51,7 @@ const BUDGETS: &str = "UPDATE budgets AS b SET window_starts_at = n.window_start
         archived = n.archived
     FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[])
         AS n (budget_id, window_starts_at, spent, archived)
-    WHERE b.budget_id = n.budget_id";
+    WHERE b.budget_id = n.budget_id AND b.budget_id = ANY ($1)";
 
 /// Writes everything, inside the caller's transaction. Leases come before all that belongs to accounts: see the
 /// parent's docs.
