@@ -130,23 +130,4 @@ mod tests {
         let picture = |look| render(&Artwork { format: Format::Png, width: 64, height: 64, duration_ms: 0, look });
         assert_ne!(picture(looks[0]).unwrap(), picture(looks[1]).unwrap());
     }
-
-    /// Run with `--ignored --nocapture` to write samples for the eye and for a real decoder.
-    #[test]
-    #[ignore = "writes files for inspection by hand"]
-    fn samples_for_the_eye() {
-        let folder = std::env::temp_dir().join("babysea-samples");
-        std::fs::create_dir_all(&folder).unwrap();
-        let sizes =
-            [(Format::Mp4, 1280, 720), (Format::Mp4, 1080, 1920), (Format::Mp4, 854, 480), (Format::Mp4, 3840, 2160)];
-        let stills = [Format::Jpeg, Format::Png, Format::Webp].map(|format| (format, 4096, 4096));
-        for (format, width, height) in sizes.into_iter().chain(stills) {
-            let began = std::time::Instant::now();
-            let artwork = Artwork { format, width, height, duration_ms: 5_500, look: look("a fox", 3, 0) };
-            let file = render(&artwork).unwrap();
-            println!("{format:?} {width}x{height}: {} bytes in {:?}", file.len(), began.elapsed());
-            let name = format!("{width}x{height}.{}", format.content_type().rsplit('/').next().unwrap());
-            std::fs::write(folder.join(name), file).unwrap();
-        }
-    }
 }
